@@ -1,0 +1,161 @@
+"""Twisted's stock TCP and Unix transports, with writes that do not wait for the next poll.
+
+Twisted's `FileDescriptor.write` queues, and lets the reactor send when the socket is next found
+writable: an `epoll_ctl` pair and an `epoll_wait` for each answer. Nearly always the socket takes
+the bytes at once; these transports try that first and queue only the rest.
+"""
+
+import errno
+import socket
+
+from twisted.internet import tcp, unix
+from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
+
+#: Connections accepted in one turn of the reactor; the rest waits in the kernel's backlog.
+ACCEPTS_PER_TURN = 64
+#: Seconds without accepting after the process or the machine ran out of descriptors or memory.
+EXHAUSTED_PAUSE = 0.25
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+#: Bytes the kernel may hold unsent for one connection. A slow reader's answer then waits at the
+#: replica rather than in kernel memory, and we see how much of it the reader took (tcp(7)).
+NOTSENT_LOWAT = 128 * 1024
+
+log = Logger()
+
+
+class EagerWrites:
+    """Mixed into a Twisted socket transport: send now what the socket takes now.
+
+    A failed send is not reported from inside `write`: the bytes are queued as the stock transport
+    would, and the reactor finds the failure, so that a protocol is never torn down while it writes.
+    """
+
+    def write(self, data):
+        if self._tempDataBuffer or self.dataBuffer or not self.connected or self.disconnecting:
+            super().write(data)
+            return
+        if self._writeDisconnected or self._writeDisconnecting:
+            return
+        sent = self.writeSomeData(data)
+        if sent.__class__ is not int:
+            super().write(data)
+        elif sent < len(data):
+            super().write(bytes(memoryview(data)[sent:]))
+
+    def writeSequence(self, pieces):
+        self.write(b"".join(pieces))
+
+    def pending(self):
+        """Bytes written to this transport that the kernel has not taken yet."""
+        return len(self.dataBuffer) - self.offset + self._tempDataLen
+
+
+class TCPServer(EagerWrites, tcp.Server):
+    """An accepted TCP connection."""
+
+
+class UnixServer(EagerWrites, unix.Server):
+    """An accepted connection on a Unix socket."""
+
+
+class TCPClient(EagerWrites, tcp.Client):
+    """A TCP connection that we opened."""
+
+    def createInternetSocket(self):
+        sock = super().createInternetSocket()
+        tune(sock)
+        return sock
+
+    def _connectDone(self):
+        super()._connectDone()
+        self.connector.factory.established(self.protocol)
+
+
+class Connector(tcp.Connector):
+    """Twisted's connector, making `TCPClient` transports; tells its factory when the protocol is connected."""
+
+    def _makeTransport(self):
+        return TCPClient(self.host, self.port, self.bindAddress, self, self.reactor)
+
+
+class Accepting:
+    """Mixed into a Twisted port: accept a bounded number a turn, and pause when descriptors run out.
+
+    Twisted's own loop answers EMFILE by accepting and closing, which loses clients. A paused port
+    leaves them in the kernel's backlog until there is room again.
+    """
+
+    def doRead(self):
+        for _ in range(ACCEPTS_PER_TURN):
+            if self.disconnecting or not self.connected:
+                return
+            try:
+                sock, address = self.socket.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno not in EXHAUSTED:
+                    continue  # this one client is gone again: ECONNABORTED and its kin
+                log.error("not accepting for a moment: {error}", error=error)
+                self.stopReading()
+                self.reactor.callLater(EXHAUSTED_PAUSE, self.resumeProducing)
+                return
+            self.accepted(sock, address)
+
+    def accepted(self, sock, address):
+        protocol = self.factory.buildProtocol(self._buildAddr(address))
+        if protocol is None:
+            sock.close()
+            return
+        sock.setblocking(False)
+        self.sessionno += 1
+        protocol.makeConnection(self.transport(sock, protocol, address, self, self.sessionno, self.reactor))
+
+
+class Port(Accepting, tcp.Port):
+    """A listening TCP socket; what it accepts inherits its TCP_NODELAY and TCP_NOTSENT_LOWAT."""
+
+    transport = TCPServer
+
+    def createInternetSocket(self):
+        sock = super().createInternetSocket()
+        tune(sock)
+        return sock
+
+
+class UnixPort(Accepting, unix.Port):
+    """A listening Unix socket."""
+
+    transport = UnixServer
+
+
+def tune(sock):
+    """Set on a TCP socket what every connection of Vestri's wants."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT_LOWAT)
+
+
+def listen_tcp(reactor, factory, port, *, interface="", backlog):
+    """Bind, listen and return an IListeningPort. Raises CannotListenError."""
+    listening = Port(port, factory, backlog, interface, reactor)
+    listening.startListening()
+    return listening
+
+
+def listen_unix(reactor, factory, path, *, mode, backlog):
+    """As `listen_tcp`, on a Unix socket of the given permission bits; replaces a stale socket file."""
+    listening = UnixPort(path, factory, backlog, mode, reactor, wantPID=1)
+    listening.startListening()
+    return listening
+
+
+def adopt(reactor, factory, descriptor, family):
+    """Listen on a descriptor that somebody else bound: systemd, or Vestri's own supervisor."""
+    try:
+        listening = Port._fromListeningDescriptor(reactor, descriptor, family, factory)
+        listening.startListening()
+    except OSError as error:
+        raise CannotListenError("fd", descriptor, error) from error
+    return listening
