@@ -1,0 +1,81 @@
+"""Field lines: read strictly, and sorted into those that travel on and those that are for us."""
+
+import re
+
+from vestri.errors import RequestError
+
+#: RFC 9110 section 5.6.2.
+TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+#: What a field section may hold (RFC 9110 section 5.5), the line ends included.
+SECTION_BYTES = bytes([*b"\t\r\n", *range(0x20, 0x7F), *range(0x80, 0x100)])
+WHOLE = re.compile(rb"[0-9]{1,18}")
+
+#: Of one connection only (RFC 9110 section 7.6.1, RFC 7540 section 3.2.1): never relayed, or written afresh.
+HOP_BY_HOP = frozenset({
+    b"connection", b"proxy-connection", b"keep-alive", b"te", b"transfer-encoding", b"upgrade",
+    b"proxy-authenticate", b"proxy-authorization", b"http2-settings",
+})  # fmt: skip
+#: Spellings remembered at most; the rest is looked at each time.
+REMEMBERED = 2048
+
+
+class Names:
+    """Sorts field names: bytes as spelled -> (lower-case name, what reads such a field or None).
+
+    readers: lower-case name -> any value.  other: given the lower-case name of any other field.
+    A spelling is checked once and remembered, since clients send the same few again and again.
+    """
+
+    def __init__(self, readers, other=lambda name: None):
+        self._readers, self._other = readers, other
+        self.known = {}
+
+    def learn(self, spelled):
+        """Raises RequestError where the name is no token; obs-fold and a space before the colon end here."""
+        if not TOKEN.fullmatch(spelled):
+            raise RequestError("bad_request", "a field name that is no token")
+        name = spelled.lower()
+        found = name, self._readers[name] if name in self._readers else self._other(name)
+        if len(self.known) < REMEMBERED:
+            self.known[spelled] = found
+        return found
+
+
+def lines_of(section):
+    """The lines of a field section given without its last line end.
+
+    Raises RequestError for a byte that no field may hold, and for CR or LF that is no line end:
+    lenient readers take those for ends of lines, strict ones do not, and disagree about the message.
+    """
+    if not section:
+        return ()
+    if section.translate(None, SECTION_BYTES):
+        raise RequestError("bad_request", "a control character in a field")
+    lines = section.split(b"\r\n")
+    ends = len(lines) - 1
+    if section.count(b"\r") != ends or section.count(b"\n") != ends:
+        raise RequestError("bad_request", "a line of the head does not end in CRLF")
+    return lines
+
+
+def parsed(section, names):
+    """(spelled name, lower-case name, its reader, value) of each line of a field section."""
+    known, learn = names.known, names.learn
+    for line in lines_of(section):
+        spelled, colon, value = line.partition(b":")
+        if not colon:
+            raise RequestError("bad_request", "a field line without a colon")
+        name, reader = known.get(spelled) or learn(spelled)
+        yield spelled, name, reader, value.strip(b" \t")
+
+
+def members(value):
+    """The lower-case members of a comma-separated list (RFC 9110 section 5.6.1), empty ones left out."""
+    return [each for each in (part.strip(b" \t").lower() for part in value.split(b",")) if each]
+
+
+def content_length(value):
+    """Bytes. Digits and nothing else: Python's `int` would take signs, underscores and spaces."""
+    if not WHOLE.fullmatch(value):
+        raise RequestError("bad_request", "a Content-Length that is no number")
+    return int(value)
