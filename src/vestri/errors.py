@@ -20,6 +20,7 @@ STATUS = {
     "rate_limited": 429,
     "header_too_large": 431,
     "client_abort": 499,
+    "client_too_slow": 499,
     "internal_error": 500,
     "connect_refused": 502,
     "tls_failure": 502,

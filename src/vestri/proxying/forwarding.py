@@ -10,6 +10,10 @@ from vestri.errors import RequestError
 _REQUEST_ID = re.compile(rb"[!-~]{1,128}")
 _AUTHORITY = re.compile(rb"[A-Za-z0-9.\-_\[\]:%]{1,255}")
 _SCHEMES = frozenset({b"http", b"https"})
+#: Of the forwarding fields, those that we write ourselves; others, such as X-Forwarded-Port, pass if believed.
+REWRITTEN = frozenset({
+    b"x-forwarded-for", b"x-real-ip", b"x-forwarded-proto", b"x-forwarded-host", b"x-request-id", b"x-vestri-attempt",
+})  # fmt: skip
 
 
 class Origin:
@@ -55,6 +59,14 @@ class Forwarding:
         """Whether forwarding fields that come from `peer`, an address as text, are believed."""
         return not self._nobody_trusted and (self._hops is not None or self._is_proxy(peer))
 
+    def origin(self, head, peer, scheme):
+        """The Origin of any request."""
+        if self.trusts(peer):
+            return self.believed(head, peer, scheme)
+        request_id = self.new_id()
+        lines = self.standing_lines(peer, scheme, head.version, head.host)
+        return Origin(peer, request_id, b"%bX-Request-ID: %b\r\n" % (lines, request_id))
+
     def believed(self, head, peer, scheme):
         """The Origin of a request whose sender we trust: our lines continue what it said."""
         said = head.forwarding or {}
@@ -73,6 +85,7 @@ class Forwarding:
         ]
         if host:
             lines.append(b"X-Forwarded-Host: " + host)
+        lines += [b"%b: %b" % (name.title(), value) for name in said if name not in REWRITTEN for value in said[name]]
         return Origin(client, request_id, b"\r\n".join(lines) + b"\r\n")
 
     def client_address(self, chain, peer):

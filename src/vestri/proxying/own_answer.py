@@ -70,10 +70,10 @@ def fields(error, content_type, length):
 def render(error, request_id, head, *, keep_alive):
     """A whole self-made answer as bytes.
 
-    head: the request's head, or None when it could not be read.  Answers to HEAD have no body
+    request_id: bytes.  head: the request's head, or None when it could not be read.  Answers to HEAD have no body
     (RFC 9110 section 9.3.2).
     """
-    content_type, content = body(error, request_id, head.get(b"accept") if head else None)
+    content_type, content = body(error, request_id.decode("latin-1"), head.get(b"accept") if head else None)
     lines = [f"HTTP/1.1 {error.status} {phrase(error.status)}"]
     lines += [f"{name}: {value}" for name, value in fields(error, content_type, len(content))]
     if not keep_alive:

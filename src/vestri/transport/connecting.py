@@ -51,6 +51,7 @@ class Attempt:
     def __init__(self, reactor, addresses, port, factory):
         self._reactor, self._port, self._factory = reactor, port, factory
         self._remaining = list(addresses)
+        self._cancelled = False
         self.connected = Deferred(self._cancel)
         self._next()
 
@@ -60,7 +61,7 @@ class Attempt:
         self._connector.connect()
 
     def _cancel(self, connected):
-        self._remaining.clear()
+        self._cancelled = True
         self._connector.stopConnecting()
 
     def buildProtocol(self, address):
@@ -70,9 +71,11 @@ class Attempt:
         self.connected.callback(protocol)
 
     def clientConnectionFailed(self, connector, reason):
+        if self._cancelled:
+            return
         if self._remaining:
             self._next()
-        elif not self.connected.called:
+        else:
             self.connected.errback(reason)
 
     def clientConnectionLost(self, connector, reason):

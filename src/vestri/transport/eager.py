@@ -86,9 +86,20 @@ class Accepting:
     leaves them in the kernel's backlog until there is room again.
     """
 
+    paused = False
+
+    def pauseProducing(self):
+        """Accept nobody until `resumeProducing`; who connects waits in the kernel's backlog."""
+        self.paused = True
+        super().pauseProducing()
+
+    def resumeProducing(self):
+        self.paused = False
+        super().resumeProducing()
+
     def doRead(self):
         for _ in range(ACCEPTS_PER_TURN):
-            if self.disconnecting or not self.connected:
+            if self.paused or self.disconnecting or not self.connected:
                 return
             try:
                 sock, address = self.socket.accept()
@@ -99,9 +110,13 @@ class Accepting:
                     continue  # this one client is gone again: ECONNABORTED and its kin
                 log.error("not accepting for a moment: {error}", error=error)
                 self.stopReading()
-                self.reactor.callLater(EXHAUSTED_PAUSE, self.resumeProducing)
+                self.reactor.callLater(EXHAUSTED_PAUSE, self._try_again)
                 return
             self.accepted(sock, address)
+
+    def _try_again(self):
+        if not self.paused:
+            self.resumeProducing()
 
     def accepted(self, sock, address):
         protocol = self.factory.buildProtocol(self._buildAddr(address))

@@ -1,0 +1,128 @@
+"""A request that a stock twisted.web `Site` has read, as the client of an exchange."""
+
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+from vestri.errors import RequestError
+from vestri.http1 import LENGTH, RequestReader
+from vestri.proxying import own_answer
+from vestri.proxying.exchange import Exchange
+
+#: Fields of a request that say how its body came to the `Site`, which has read it whole, or how its connection stands.
+DROPPED = frozenset({b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect"})
+
+
+@implementer(IPushProducer)
+class WebClient:
+    """Has the methods that an `Exchange` calls on its client, and answers through a twisted.web request.
+
+    The head is read by the same reader as any other, so that nothing is accepted here that is not there.
+    """
+
+    tunnel = None
+
+    def __init__(self, request, site):
+        self._request, self._site = request, site
+        self.peer = site.address_of(request.getClientAddress())
+        self.seconds, self.sweep, self.finished = site.seconds, site.sweep, site.finished
+        self._exchange = None
+
+    def begin(self):
+        """Relay the request."""
+        self._request.notifyFinish().addErrback(self._left)
+        body = self._request.content.read()
+        try:
+            head = self._head(len(body))
+        except RequestError as error:
+            self._start(None).refuse(error)
+            return
+        exchange = self._start(head)
+        origin = self._site.forwarding.origin(head, self.peer, self._scheme())
+        exchange.client_ip, exchange.request_id, exchange.origin_lines = origin.client_ip, origin.request_id, origin.lines
+        exchange.begin(self._site.relay, body, True)
+
+    def _start(self, head):
+        now = self.seconds()
+        self._exchange = exchange = Exchange(self, head, now, now)
+        exchange.client_ip, exchange.request_id = self.peer, self._site.forwarding.new_id()
+        return exchange
+
+    def _head(self, length):
+        request = self._request
+        lines = [b"%b %b HTTP/1.1" % (request.method, request.uri)]
+        lines += [
+            b"%b: %b" % (name, value)
+            for name, values in request.requestHeaders.getAllRawHeaders()
+            for value in values
+            if name.lower() not in DROPPED
+        ]
+        if length:
+            lines.append(b"Content-Length: %d" % length)
+        head = RequestReader(self._site.limits).receive(b"\r\n".join(lines) + b"\r\n\r\n")
+        if head is None:
+            raise RequestError("bad_request", "a head that does not end")
+        return head
+
+    def _scheme(self):
+        return b"https" if self._request.isSecure() else b"http"
+
+    def _left(self, reason):
+        self._exchange.client_left()
+
+    # What the exchange asks for
+
+    def answer(self, exchange, head, payload, done, trailers):
+        request = self._request
+        self._set_status(head.status, head.status_line.split(b" ", 2)[2].rstrip(b"\r\n"))
+        for line in head.relayed.split(b"\r\n")[:-1]:
+            request.responseHeaders.addRawHeader(*line.split(b": ", 1))
+        if head.framing == LENGTH:
+            request.responseHeaders.setRawHeaders(b"content-length", [b"%d" % head.length])
+        request.registerProducer(self, True)
+        self.answer_body(payload)
+        if done:
+            self.answer_end(exchange, trailers)
+
+    def answer_body(self, payload):
+        self._request.write(payload)
+
+    def answer_end(self, exchange, trailers):
+        self._request.unregisterProducer()
+        self._request.finish()
+
+    def refuse(self, exchange, error):
+        """Write an answer of our own."""
+        accept = exchange.head.get(b"accept") if exchange.head else None
+        content_type, content = own_answer.body(error, exchange.request_id.decode("latin-1"), accept)
+        self._set_status(error.status, own_answer.phrase(error.status).encode("ascii"))
+        for name, value in own_answer.fields(error, content_type, len(content)):
+            self._request.responseHeaders.setRawHeaders(name, [value])
+        self._request.write(content)
+        self._request.finish()
+
+    def _set_status(self, status, phrase):
+        """twisted.web invents a Server, a Date and a Content-Type: those are the replica's, or nobody's."""
+        self._request.defaultContentType = None
+        self._request.setResponseCode(status, phrase)
+        self._request.responseHeaders.removeHeader(b"server")
+        self._request.responseHeaders.removeHeader(b"date")
+
+    def abort(self):
+        """Break the connection, so that the client sees that its answer is not whole."""
+        self._request.loseConnection()
+
+    def interim(self, head):
+        """twisted.web has no way to send an interim answer."""
+
+    invite_upload = pause_upload = resume_upload = lambda self: None
+
+    # What twisted.web tells, as to a producer
+
+    def pauseProducing(self):
+        self._exchange.client_full()
+
+    def resumeProducing(self):
+        self._exchange.client_drained()
+
+    def stopProducing(self):
+        """The connection is going; `notifyFinish` tells."""

@@ -1,0 +1,135 @@
+"""The connections to one replica: opened for an exchange, and kept between exchanges."""
+
+from twisted.internet.defer import CancelledError
+from twisted.internet.error import ConnectionRefusedError, DNSLookupError, TCPTimedOutError
+from twisted.internet.interfaces import IProtocolFactory
+from zope.interface import implementer
+
+from vestri.proxying.replica import ReplicaConnection
+from vestri.proxying.sweep import NEVER
+
+
+class Shelf:
+    """The idle connections to one replica, and the way to new ones.
+
+    Most recently used first, so that the surplus ages and is closed.  endpoint: an
+    IStreamClientEndpoint.  timeouts: model.Timeouts.  sweep: what watches the deadlines.
+    """
+
+    __slots__ = ("_endpoint", "_idle", "_open", "forget", "seconds", "timeouts", "watch")
+
+    def __init__(self, endpoint, timeouts, sweep):
+        self._endpoint, self.timeouts = endpoint, timeouts
+        self.seconds, self.watch, self.forget = sweep.seconds, sweep.watch, sweep.forget
+        self._idle = []
+        self._open = set()
+
+    def checkout(self, exchange, *, fresh=False):
+        """Give the exchange a connection, now or when one is open.
+
+        Calls `exchange.replica_ready(connection)`, or `exchange.replica_failed(reason, detail)`.
+        fresh: do not take an idle one.
+        """
+        idle = self._idle
+        while idle and not fresh:
+            connection = idle.pop()
+            if exchange.careful and connection.spoiled():
+                connection.abort()
+                continue
+            exchange.replica_ready(connection)
+            return
+        Connecting(self, self._endpoint, exchange)
+
+    def opened(self, connection):
+        """A connection is there; from now on the sweep looks at it."""
+        self._open.add(connection)
+        self.watch(connection)
+
+    def keep(self, connection):
+        """Put a connection that can be used again on the shelf, or close it when there are enough."""
+        if len(self._idle) >= self.timeouts.idle_connections or self.timeouts.keep_alive is None:
+            connection.close()
+            return
+        connection.deadline = self.seconds() + self.timeouts.keep_alive
+        self._idle.append(connection)
+
+    def drop(self, connection):
+        """Forget a connection that closed or is about to."""
+        self._open.discard(connection)
+        self.forget(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    def close(self):
+        """Close what is idle."""
+        for connection in self._idle[:]:
+            connection.close()
+
+    def abort(self):
+        """Break every connection; exchanges under way hear of it."""
+        for connection in list(self._open):
+            connection.transport.abortConnection()
+
+    def __repr__(self):
+        return f"<Shelf {self._endpoint!r}: {len(self._idle)} idle of {len(self._open)} open>"
+
+
+@implementer(IProtocolFactory)
+class Connecting:
+    """One attempt to open a connection, on behalf of one exchange."""
+
+    __slots__ = ("_attempt", "_exchange", "_shelf", "deadline")
+    noisy = False
+
+    def __init__(self, shelf, endpoint, exchange):
+        self._shelf, self._exchange = shelf, exchange
+        limits = [each for each in (shelf.timeouts.connect, shelf.timeouts.per_try) if each is not None]
+        self.deadline = shelf.seconds() + min(limits, default=NEVER)
+        shelf.watch(self)
+        exchange.connecting = self
+        self._attempt = endpoint.connect(self)
+        self._attempt.addCallbacks(self._connected, self._failed)
+
+    def buildProtocol(self, address):
+        return ReplicaConnection(self._shelf)
+
+    def doStart(self):
+        """Part of a factory's interface; nothing to prepare."""
+
+    doStop = doStart
+
+    def cancel(self):
+        """Nobody waits for this connection any more."""
+        self._exchange = None
+        self._attempt.cancel()
+
+    def overdue(self, now):
+        self._attempt.cancel()
+
+    def _connected(self, connection):
+        exchange = self._take_exchange()
+        if exchange is None:
+            self._shelf.keep(connection)
+        else:
+            exchange.replica_ready(connection)
+
+    def _failed(self, failure):
+        exchange = self._take_exchange()
+        if exchange is None:
+            return
+        if failure.check(CancelledError, TCPTimedOutError):
+            exchange.replica_failed("connect_timeout", "no connection in time")
+        elif failure.check(ConnectionRefusedError):
+            exchange.replica_failed("connect_refused", "connection refused")
+        elif failure.check(DNSLookupError):
+            exchange.replica_failed("connect_refused", "its name has no address")
+        else:
+            exchange.replica_failed("connect_refused", failure.getErrorMessage())
+
+    def _take_exchange(self):
+        """The exchange that still waits for this connection, told that the wait is over, or None."""
+        self._shelf.forget(self)
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.connecting = None
+        return exchange
