@@ -1,0 +1,15 @@
+"""The commands of ``vestri``, a module each: SUMMARY, add_arguments(parser) and run(args) -> exit status."""
+
+from argparse import ArgumentTypeError
+
+
+def argument(word):
+    """An argparse type that reads what the configuration file calls a `Word`: a duration, a size, a percentage."""
+
+    def parse(text):
+        try:
+            return word.parse(text)
+        except ValueError as error:
+            raise ArgumentTypeError(str(error) or f"expected {word.expected}, got '{text}'") from None
+
+    return parse

@@ -1,0 +1,95 @@
+"""The life of one serving process: it listens before it sheds privileges, and drains before it stops."""
+
+import signal
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import inlineCallbacks
+from twisted.internet.error import CannotListenError
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+log = Logger()
+
+
+class Balancer(MultiService):
+    """Everything that serves, as a Twisted service; its children run as long as it does.
+
+    site: takes the connections.  endpoints: IStreamServerEndpoints.  shelves: the connections to all replicas.
+    shutdown: `model.Shutdown`.  reactor: IReactorTime.  on_reopen: called at SIGUSR1, when logs were moved.
+    """
+
+    def __init__(self, site, endpoints, shelves, shutdown, reactor, on_reopen=None):
+        super().__init__()
+        self.site, self._endpoints, self._shelves = site, endpoints, shelves
+        self._shutdown, self._reactor, self._on_reopen = shutdown, reactor, on_reopen
+        self._signals = {}
+
+    def privilegedStartService(self):
+        """Bind, as whoever started us. Raises CannotListenError, having logged which endpoint it was."""
+        for endpoint in self._endpoints:
+            try:
+                endpoint.listen(self.site).addCallbacks(self.site.ports.append, _raise)
+            except CannotListenError as error:
+                log.critical("cannot listen at {endpoint}: {why}", endpoint=endpoint.description, why=error.socketError)
+                raise
+        super().privilegedStartService()
+
+    def startService(self):
+        for number, action in ((signal.SIGUSR1, self._reopen), (signal.SIGHUP, self._ignore_hangup)):
+            self._handle(number, action)
+        super().startService()
+        where = ", ".join(endpoint.description for endpoint in self._endpoints)
+        log.info("listening at {where}", where=where)
+
+    @inlineCallbacks
+    def stopService(self):
+        """Take what still comes for `pre_stop`, finish what is under way for `grace`, and end."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._handle(number, self._hurry)
+        if self._shutdown.pre_stop:
+            yield deferLater(self._reactor, self._shutdown.pre_stop)
+        for port in self.site.ports:
+            yield port.stopListening()
+        try:
+            yield self.site.drain().addTimeout(self._shutdown.grace, self._reactor)
+        except Exception:
+            log.warn("stopping with {count} connections still busy", count=self.site.abort())
+            yield deferLater(self._reactor, 0)
+        for shelf in self._shelves:
+            shelf.close()
+        yield super().stopService()
+        self._restore_signals()
+
+    def _reopen(self):
+        if self._on_reopen is not None:
+            self._on_reopen()
+
+    def _ignore_hangup(self):
+        log.warn("SIGHUP: the configuration cannot be reloaded yet; restart Vestri to change it")
+
+    def _hurry(self):
+        log.warn("stopping at once: {count} connections are cut off", count=self.site.abort())
+
+    def _handle(self, number, action):
+        """Do this at a signal, and after it what was done before, unless that would end the process."""
+        previous = signal.getsignal(number)
+
+        def handle(*caught):
+            self._reactor.callFromThread(action)
+            if callable(previous) and number == signal.SIGUSR1:
+                previous(*caught)
+
+        self._signals.setdefault(number, previous)
+        signal.signal(number, handle)
+
+    def _restore_signals(self):
+        for number, previous in self._signals.items():
+            signal.signal(number, previous)
+        self._signals.clear()
+
+    def __repr__(self):
+        return f"<Balancer: {self.site!r}>"
+
+
+def _raise(failure):
+    failure.raiseException()

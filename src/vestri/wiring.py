@@ -1,0 +1,112 @@
+"""Builds every object of a serving process, once, from its configuration."""
+
+import resource
+import time
+from random import Random
+
+from twisted.logger import Logger
+
+from vestri.balancer import Balancer
+from vestri.health import Asker, HealthMonitor, Recorder, log_change, probing_client
+from vestri.operations import open_log
+from vestri.pool import Pool
+from vestri.proxying.destination import Destination
+from vestri.proxying.forwarding import Forwarding
+from vestri.proxying.resource import BalancingResource, tree
+from vestri.proxying.shelf import Shelf
+from vestri.proxying.site import Site
+from vestri.proxying.sweep import Sweep, interval_for
+from vestri.routing import Routes
+from vestri.selection import STRATEGIES, Selector
+from vestri.transport import ClientEndpoint, server_endpoint
+
+#: Descriptors wanted for each client connection that may be open: its own, and one to a replica.
+PER_CONNECTION = 2
+
+log = Logger()
+
+
+def build(configuration, reactor):
+    """The `Balancer` for a `model.Configuration`; it listens and serves once it is started.
+
+    Raises OSError when the access log cannot be opened.
+    """
+    access_log = open_log(configuration.access_log, reactor)
+    sweep = Sweep(reactor, time.monotonic, interval_for(_timeouts(configuration)))
+    site = Site(
+        configuration.limits,
+        configuration.timeouts,
+        Forwarding(configuration.trusted_proxies),
+        sweep,
+        [access_log] if access_log else [],
+    )
+    destinations = [_destination(service, sweep, reactor) for service in configuration.services]
+    mounted = _mount(destinations, site)
+    site.serve(Routes(mounted.items()), tree(mounted, site))
+    balancer = Balancer(
+        site,
+        [server_endpoint(reactor, description) for description in configuration.listen],
+        [member.connections for destination in destinations for member in destination.members],
+        configuration.shutdown,
+        reactor,
+        access_log and access_log.file.reopen,
+    )
+    for part in (access_log and access_log.file, sweep, _monitor(destinations, reactor)):
+        if part:
+            part.setServiceParent(balancer)
+    return balancer
+
+
+def _mount(destinations, site):
+    """Matcher path -> the resource mounted there; of two services with the same path the first has it."""
+    mounted = {}
+    for destination in destinations:
+        mounted.setdefault(destination.service.matcher.path, BalancingResource(destination, site))
+    return mounted
+
+
+def _destination(service, sweep, reactor):
+    pool = Pool.of(service)
+    for member in pool.members:
+        endpoint = ClientEndpoint(reactor, member.replica.host, member.replica.port)
+        member.connections = Shelf(endpoint, service.timeouts, sweep)
+    strategy = STRATEGIES[service.strategy.name](random=Random(), **service.strategy.settings)
+    return Destination(service, pool, Selector(pool, strategy))
+
+
+def _monitor(destinations, reactor):
+    """The `HealthMonitor` of all services that are probed."""
+    checked = [(each.pool, each.service.health) for each in destinations if each.service.health is not None]
+    recorder = Recorder(checked, [log_change])
+    return HealthMonitor(checked, Asker(lambda: _client(reactor), reactor), recorder.record, reactor, Random())
+
+
+def _client(reactor):
+    """What asks the replicas. Importing treq takes longer than all of the start before it, so it waits until we listen."""
+    from treq.client import HTTPClient
+
+    return probing_client(HTTPClient, reactor)
+
+
+def _timeouts(configuration):
+    """All timeouts that the sweep meets."""
+    for each in (configuration.timeouts, *(service.timeouts for service in configuration.services)):
+        yield from (each.client_header, each.client_body, each.client_idle, each.client_write, each.connect)
+        yield from (each.response, each.idle, each.per_try, each.total, each.tunnel, each.keep_alive)
+
+
+def raise_descriptor_limit(connections):
+    """Raise the soft limit of open descriptors to the hard one. Returns a warning, or None.
+
+    connections: of clients that may be open at once.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+        except (ValueError, OSError) as error:
+            log.warn("the limit of open files stays at {soft}: {error}", soft=soft, error=error)
+    if soft == resource.RLIM_INFINITY or soft >= PER_CONNECTION * connections:
+        return None
+    return f"at most {soft} open files (ulimit -n) are too few for limits.connections: {connections}, which take two each"
