@@ -8,6 +8,8 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from vestri.errors import CannotServe
+
 log = Logger()
 
 
@@ -25,13 +27,12 @@ class Balancer(MultiService):
         self._signals = {}
 
     def privilegedStartService(self):
-        """Bind, as whoever started us. Raises CannotListenError, having logged which endpoint it was."""
+        """Bind, as whoever started us. Raises CannotServe, having logged why, where that cannot be."""
+        refusals = []
         for endpoint in self._endpoints:
-            try:
-                endpoint.listen(self.site).addCallbacks(self.site.ports.append, _raise)
-            except CannotListenError as error:
-                log.critical("cannot listen at {endpoint}: {why}", endpoint=endpoint.description, why=error.socketError)
-                raise
+            endpoint.listen(self.site).addCallbacks(self.site.ports.append, refusals.append)
+            if refusals:
+                raise _cannot_listen(endpoint, refusals[0])
         super().privilegedStartService()
 
     def startService(self):
@@ -91,5 +92,9 @@ class Balancer(MultiService):
         return f"<Balancer: {self.site!r}>"
 
 
-def _raise(failure):
-    failure.raiseException()
+def _cannot_listen(endpoint, failure):
+    failure.trap(CannotListenError)
+    why = getattr(failure.value.socketError, "strerror", None) or failure.value.socketError
+    error = CannotServe(f"cannot listen at {endpoint.description}: {why}")
+    log.critical("{error}", error=error)
+    return error

@@ -70,6 +70,10 @@ class NoReplicaAvailable(RequestError):
         super().__init__("no_replica", f"service '{service}': {which} available", retry_after=retry_after)
 
 
+class CannotServe(VestriError):
+    """This process cannot begin to serve; the message says why."""
+
+
 class UnknownReplica(VestriError):
     """A verb named a replica that the service does not have."""
 

@@ -2,11 +2,14 @@
 
 import sys
 
+import attrs
 from twisted.python import usage
 
 from vestri import config
-from vestri.errors import InvalidConfiguration, VestriError
+from vestri.errors import CannotServe, InvalidConfiguration, VestriError
+from vestri.model import AccessLog
 from vestri.selection import STRATEGIES
+from vestri.transport import install_reactor
 
 
 class Options(usage.Options):
@@ -26,8 +29,15 @@ class Options(usage.Options):
             self.configuration = config.read(self["config"], strategies=STRATEGIES, port=self["port"])
         except (InvalidConfiguration, VestriError) as error:
             refuse(error, 2)
+        if "twisted.internet.reactor" not in sys.modules:  # nobody asked for another with --reactor
+            install_reactor()
         for warning in self.configuration.warnings:
-            print(f"warning: {warning}", file=sys.stderr)
+            warn(warning)
+
+    @property
+    def daemon(self):
+        """Whether twistd will detach from the terminal. (There is no parent where the options stand alone.)"""
+        return self.parent is not None and not self.parent["nodaemon"]
 
 
 def makeService(options):
@@ -36,13 +46,27 @@ def makeService(options):
 
     from vestri import wiring
 
-    warning = wiring.raise_descriptor_limit(options.configuration.limits.connections)
-    if warning:
-        print(f"warning: {warning}", file=sys.stderr)
+    sys.excepthook = _without_traceback
+    configuration = options.configuration
+    if options.daemon and configuration.access_log.path is None and configuration.access_log.format != "off":
+        warn("a daemon has no standard output: no access log is kept; access_log: {path: FILE} keeps one")
+        configuration = attrs.evolve(configuration, access_log=AccessLog(format="off"))
+    wiring.raise_descriptor_limit(configuration.limits.connections, warn)
     try:
-        return wiring.build(options.configuration, reactor)
+        return wiring.build(configuration, reactor)
     except (OSError, VestriError) as error:
         refuse(error, 1)
+
+
+def _without_traceback(kind, error, traceback):
+    """What twistd does with an error at the start, but for those that were logged in one line already."""
+    if not issubclass(kind, CannotServe):
+        sys.__excepthook__(kind, error, traceback)
+
+
+def warn(message):
+    """Tell the person who starts us, while their terminal is still there."""
+    print(f"warning: {message}", file=sys.stderr)
 
 
 def refuse(error, status):

@@ -4,8 +4,6 @@ import resource
 import time
 from random import Random
 
-from twisted.logger import Logger
-
 from vestri.balancer import Balancer
 from vestri.health import Asker, HealthMonitor, Recorder, log_change, probing_client
 from vestri.operations import open_log
@@ -22,9 +20,6 @@ from vestri.transport import ClientEndpoint, server_endpoint
 
 #: Descriptors wanted for each client connection that may be open: its own, and one to a replica.
 PER_CONNECTION = 2
-
-log = Logger()
-
 
 def build(configuration, reactor):
     """The `Balancer` for a `model.Configuration`; it listens and serves once it is started.
@@ -95,18 +90,17 @@ def _timeouts(configuration):
         yield from (each.response, each.idle, each.per_try, each.total, each.tunnel, each.keep_alive)
 
 
-def raise_descriptor_limit(connections):
-    """Raise the soft limit of open descriptors to the hard one. Returns a warning, or None.
+def raise_descriptor_limit(connections, warn):
+    """Raise the soft limit of open descriptors to the hard one, and warn where that is still too low.
 
     connections: of clients that may be open at once.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-            soft = hard
-        except (ValueError, OSError) as error:
-            log.warn("the limit of open files stays at {soft}: {error}", soft=soft, error=error)
-    if soft == resource.RLIM_INFINITY or soft >= PER_CONNECTION * connections:
-        return None
-    return f"at most {soft} open files (ulimit -n) are too few for limits.connections: {connections}, which take two each"
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    except (ValueError, OSError):
+        pass  # a container may forbid it; what counts is what the limit is
+    wanted = PER_CONNECTION * connections
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        warn(f"limits.connections: {connections} take up to {wanted} open files, and ulimit -n allows {soft}")

@@ -3,11 +3,12 @@
 from ipaddress import ip_address
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import DNSLookupError
+from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.interfaces import IResolutionReceiver, IStreamClientEndpoint
 from zope.interface import implementer
 
-from vestri.transport import eager
+from vestri.transport.kinds import kind_of
+from vestri.transport.sockets import tune
 
 #: Seconds for which the addresses of a name are kept. The reactor's resolver tells no TTL, and asks
 #: in a thread: connections that open together ask once.
@@ -24,16 +25,27 @@ class ClientEndpoint:
 
     def __init__(self, reactor, host, port):
         self._reactor, self.host, self.port = reactor, host, port
+        self._open = kind_of(reactor).connect
         self._addresses, self._kept_until = ([host], float("inf")) if _is_address(host) else ([], 0.0)
 
     def connect(self, protocolFactory):
         """A Deferred of the connected protocol; fails with ConnectError, DNSLookupError or CancelledError."""
         if self._reactor.seconds() < self._kept_until:
-            return Attempt(self._reactor, self._addresses, self.port, protocolFactory).connected
+            return self._try_each(self._addresses, protocolFactory)
         resolved = resolve(self._reactor, self.host).addCallback(self._keep)
-        return resolved.addCallback(
-            lambda addresses: Attempt(self._reactor, addresses, self.port, protocolFactory).connected
-        )
+        return resolved.addCallback(self._try_each, protocolFactory)
+
+    def _try_each(self, addresses, factory):
+        """Try addresses one after the other until one takes the connection."""
+        first, *others = addresses
+        attempt = self._open(self._reactor, first, self.port, factory, tune)
+        if not others:
+            return attempt
+        return attempt.addErrback(lambda failure: self._try_next(failure, others, factory))
+
+    def _try_next(self, failure, others, factory):
+        failure.trap(ConnectError)
+        return self._try_each(others, factory)
 
     def _keep(self, addresses):
         self._addresses, self._kept_until = addresses, self._reactor.seconds() + RESOLUTION_KEPT
@@ -41,54 +53,6 @@ class ClientEndpoint:
 
     def __repr__(self):
         return f"<ClientEndpoint {self.host}:{self.port}>"
-
-
-class Attempt:
-    """Tries addresses one after the other until one takes the connection: a Twisted client factory."""
-
-    noisy = False
-
-    def __init__(self, reactor, addresses, port, factory):
-        self._reactor, self._port, self._factory = reactor, port, factory
-        self._remaining = list(addresses)
-        self._cancelled = False
-        self.connected = Deferred(self._cancel)
-        self._next()
-
-    def _next(self):
-        address = self._remaining.pop(0)
-        self._connector = eager.Connector(address, self._port, self, None, None, self._reactor)
-        self._connector.connect()
-
-    def _cancel(self, connected):
-        self._cancelled = True
-        self._connector.stopConnecting()
-
-    def buildProtocol(self, address):
-        return self._factory.buildProtocol(address)
-
-    def established(self, protocol):
-        self.connected.callback(protocol)
-
-    def clientConnectionFailed(self, connector, reason):
-        if self._cancelled:
-            return
-        if self._remaining:
-            self._next()
-        else:
-            self.connected.errback(reason)
-
-    def clientConnectionLost(self, connector, reason):
-        """The protocol hears of it itself."""
-
-    def startedConnecting(self, connector):
-        """Part of a factory's interface, as are `doStart` and `doStop`; we keep nothing between connections."""
-
-    def doStart(self):
-        """See `startedConnecting`."""
-
-    def doStop(self):
-        """See `startedConnecting`."""
 
 
 @implementer(IResolutionReceiver)

@@ -9,7 +9,7 @@ import errno
 import socket
 
 from twisted.internet import tcp, unix
-from twisted.internet.error import CannotListenError
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 #: Connections accepted in one turn of the reactor; the rest waits in the kernel's backlog.
@@ -17,9 +17,6 @@ ACCEPTS_PER_TURN = 64
 #: Seconds without accepting after the process or the machine ran out of descriptors or memory.
 EXHAUSTED_PAUSE = 0.25
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-#: Bytes the kernel may hold unsent for one connection. A slow reader's answer then waits at the
-#: replica rather than in kernel memory, and we see how much of it the reader took (tcp(7)).
-NOTSENT_LOWAT = 128 * 1024
 
 log = Logger()
 
@@ -64,7 +61,7 @@ class TCPClient(EagerWrites, tcp.Client):
 
     def createInternetSocket(self):
         sock = super().createInternetSocket()
-        tune(sock)
+        self.connector.factory.tune(sock)
         return sock
 
     def _connectDone(self):
@@ -87,6 +84,7 @@ class Accepting:
     """
 
     paused = False
+    on_stop = None
 
     def pauseProducing(self):
         """Accept nobody until `resumeProducing`; who connects waits in the kernel's backlog."""
@@ -114,6 +112,11 @@ class Accepting:
                 return
             self.accepted(sock, address)
 
+    def connectionLost(self, reason):
+        super().connectionLost(reason)
+        if self.on_stop is not None:
+            self.on_stop()
+
     def _try_again(self):
         if not self.paused:
             self.resumeProducing()
@@ -129,14 +132,9 @@ class Accepting:
 
 
 class Port(Accepting, tcp.Port):
-    """A listening TCP socket; what it accepts inherits its TCP_NODELAY and TCP_NOTSENT_LOWAT."""
+    """A listening TCP socket."""
 
     transport = TCPServer
-
-    def createInternetSocket(self):
-        sock = super().createInternetSocket()
-        tune(sock)
-        return sock
 
 
 class UnixPort(Accepting, unix.Port):
@@ -145,32 +143,63 @@ class UnixPort(Accepting, unix.Port):
     transport = UnixServer
 
 
-def tune(sock):
-    """Set on a TCP socket what every connection of Vestri's wants."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT_LOWAT)
+def listen(reactor, sock, factory, backlog, on_stop=None):
+    """Accept from a socket that listens already. Returns an IListeningPort. on_stop: called when that has stopped."""
+    kind = UnixPort if sock.family == socket.AF_UNIX else Port
+    port = kind._fromListeningDescriptor(reactor, sock.fileno(), *_family_of(sock), factory)
+    port.on_stop = on_stop
+    sock.close()
+    port.startListening()
+    return port
 
 
-def listen_tcp(reactor, factory, port, *, interface="", backlog):
-    """Bind, listen and return an IListeningPort. Raises CannotListenError."""
-    listening = Port(port, factory, backlog, interface, reactor)
-    listening.startListening()
-    return listening
+def _family_of(sock):
+    """`twisted.internet.unix` knows its family itself."""
+    return () if sock.family == socket.AF_UNIX else (sock.family,)
 
 
-def listen_unix(reactor, factory, path, *, mode, backlog):
-    """As `listen_tcp`, on a Unix socket of the given permission bits; replaces a stale socket file."""
-    listening = UnixPort(path, factory, backlog, mode, reactor, wantPID=1)
-    listening.startListening()
-    return listening
+def connect(reactor, host, port, factory, tune):
+    """A Deferred of the protocol that is connected to an address; fails with a ConnectError, or CancelledError.
+
+    tune: called with the socket before it connects.
+    """
+    return Attempt(reactor, host, port, factory, tune).connected
 
 
-def adopt(reactor, factory, descriptor, family):
-    """Listen on a descriptor that somebody else bound: systemd, or Vestri's own supervisor."""
-    try:
-        listening = Port._fromListeningDescriptor(reactor, descriptor, family, factory)
-        listening.startListening()
-    except OSError as error:
-        raise CannotListenError("fd", descriptor, error) from error
-    return listening
+class Attempt:
+    """One attempt to connect: a Twisted client factory around the protocol's own."""
+
+    noisy = False
+
+    def __init__(self, reactor, host, port, factory, tune):
+        self._factory, self.tune = factory, tune
+        self._cancelled = False
+        self.connected = Deferred(self._cancel)
+        self._connector = Connector(host, port, self, None, None, reactor)
+        self._connector.connect()
+
+    def _cancel(self, connected):
+        self._cancelled = True
+        self._connector.stopConnecting()
+
+    def buildProtocol(self, address):
+        return self._factory.buildProtocol(address)
+
+    def established(self, protocol):
+        self.connected.callback(protocol)
+
+    def clientConnectionFailed(self, connector, reason):
+        if not self._cancelled:
+            self.connected.errback(reason)
+
+    def clientConnectionLost(self, connector, reason):
+        """The protocol hears of it itself."""
+
+    def startedConnecting(self, connector):
+        """Part of a factory's interface, as are `doStart` and `doStop`; we keep nothing between connections."""
+
+    def doStart(self):
+        """See `startedConnecting`."""
+
+    def doStop(self):
+        """See `startedConnecting`."""

@@ -2,13 +2,13 @@
 
 import os
 import re
-import socket
 
 from twisted.internet.defer import execute
 from twisted.internet.interfaces import IStreamServerEndpoint
 from zope.interface import implementer
 
-from vestri.transport import eager
+from vestri.transport.kinds import kind_of
+from vestri.transport.sockets import adopt, listen_tcp, listen_unix, remove
 
 #: Connections that may wait in the kernel to be accepted; the kernel bounds it by net.core.somaxconn.
 BACKLOG = 4096
@@ -18,17 +18,21 @@ SYSTEMD_FIRST = 3
 
 @implementer(IStreamServerEndpoint)
 class ServerEndpoint:
-    """Where clients connect. `listen(factory)` binds at once and returns a fired Deferred.
+    """Where clients connect. `listen(factory)` binds at once and returns a fired Deferred of an IListeningPort.
 
-    description: as the person wrote it.  bind: callable of the factory, returning an IListeningPort.
+    description: as the person wrote it.  bind: returns a listening socket, or raises CannotListenError.
+    backlog: connections that may wait in the kernel.  on_stop: called when the port has stopped listening.
     """
 
-    def __init__(self, description, bind):
-        self.description = description
-        self._bind = bind
+    def __init__(self, reactor, description, bind, backlog, on_stop=None):
+        self._reactor, self.description = reactor, description
+        self._bind, self._backlog, self._on_stop = bind, backlog, on_stop
 
     def listen(self, protocolFactory):
-        return execute(self._bind, protocolFactory)
+        return execute(self._listen, protocolFactory)
+
+    def _listen(self, factory):
+        return kind_of(self._reactor).listen(self._reactor, self._bind(), factory, self._backlog, self._on_stop)
 
     def __repr__(self):
         return f"<ServerEndpoint {self.description}>"
@@ -42,7 +46,7 @@ def server_endpoint(reactor, description, environ=os.environ):
     kind, positional, named = parse(description)
     if kind not in KINDS:
         raise ValueError(f"unknown endpoint type '{kind}'; known are {', '.join(KINDS)}")
-    return ServerEndpoint(description, KINDS[kind](reactor, positional, named, environ))
+    return ServerEndpoint(reactor, description, *KINDS[kind](positional, named, environ))
 
 
 def parse(description):
@@ -65,32 +69,32 @@ def _unescaped(text):
     return re.sub(r"\\(.)", r"\1", text)
 
 
-def _tcp(reactor, positional, named, environ):
+def _tcp(positional, named, environ):
     port, interface = _port(positional, named), named.get("interface", "")
     backlog = int(named.get("backlog", BACKLOG))
-    return lambda factory: eager.listen_tcp(reactor, factory, port, interface=interface, backlog=backlog)
+    return (lambda: listen_tcp(port, interface, backlog)), backlog, None
 
 
-def _tcp6(reactor, positional, named, environ):
-    return _tcp(reactor, positional, {"interface": "::", **named}, environ)
+def _tcp6(positional, named, environ):
+    return _tcp(positional, {"interface": "::", **named}, environ)
 
 
-def _unix(reactor, positional, named, environ):
+def _unix(positional, named, environ):
     path = positional[0] if positional else named.get("address", "")
     if not path:
         raise ValueError("a unix endpoint wants a path")
     mode, backlog = int(named.get("mode", "666"), 8), int(named.get("backlog", BACKLOG))
-    return lambda factory: eager.listen_unix(reactor, factory, path, mode=mode, backlog=backlog)
+    return (lambda: listen_unix(path, mode, backlog)), backlog, lambda: remove(path)
 
 
-def _fd(reactor, positional, named, environ):
+def _fd(positional, named, environ):
     descriptor = int(positional[0] if positional else named["fd"])
-    return lambda factory: eager.adopt(reactor, factory, descriptor, _family(descriptor))
+    return (lambda: adopt(descriptor)), BACKLOG, None
 
 
-def _systemd(reactor, positional, named, environ):
+def _systemd(positional, named, environ):
     descriptor = SYSTEMD_FIRST + _systemd_index(named, environ)
-    return lambda factory: eager.adopt(reactor, factory, descriptor, _family(descriptor))
+    return (lambda: adopt(descriptor)), BACKLOG, None
 
 
 def _systemd_index(named, environ):
@@ -104,11 +108,6 @@ def _systemd_index(named, environ):
     if index >= count:
         raise ValueError(f"systemd handed over {count} sockets, none of index {index}")
     return index
-
-
-def _family(descriptor):
-    with socket.socket(fileno=os.dup(descriptor)) as sock:
-        return sock.family
 
 
 def _port(positional, named):
