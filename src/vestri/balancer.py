@@ -28,19 +28,19 @@ class Balancer(MultiService):
 
     def privilegedStartService(self):
         """Bind, as whoever started us. Raises CannotServe, having logged why, where that cannot be."""
-        refusals = []
+        failures = []
         for endpoint in self._endpoints:
-            endpoint.listen(self.site).addCallbacks(self.site.ports.append, refusals.append)
-            if refusals:
-                raise _cannot_listen(endpoint, refusals[0])
+            endpoint.listen(self.site).addCallbacks(self.site.ports.append, failures.append)
+            if failures:
+                failures[0].trap(CannotListenError)
+                raise refused(endpoint, failures[0].value)
+            log.info("listening at {endpoint}", endpoint=endpoint.description)
         super().privilegedStartService()
 
     def startService(self):
-        for number, action in ((signal.SIGUSR1, self._reopen), (signal.SIGHUP, self._ignore_hangup)):
+        for number, action in ((signal.SIGUSR1, self.reopen_logs), (signal.SIGHUP, self._ignore_hangup)):
             self._handle(number, action)
         super().startService()
-        where = ", ".join(endpoint.description for endpoint in self._endpoints)
-        log.info("listening at {where}", where=where)
 
     @inlineCallbacks
     def stopService(self):
@@ -61,7 +61,8 @@ class Balancer(MultiService):
         yield super().stopService()
         self._restore_signals()
 
-    def _reopen(self):
+    def reopen_logs(self):
+        """Log files were moved: open them anew."""
         if self._on_reopen is not None:
             self._on_reopen()
 
@@ -92,9 +93,9 @@ class Balancer(MultiService):
         return f"<Balancer: {self.site!r}>"
 
 
-def _cannot_listen(endpoint, failure):
-    failure.trap(CannotListenError)
-    why = getattr(failure.value.socketError, "strerror", None) or failure.value.socketError
-    error = CannotServe(f"cannot listen at {endpoint.description}: {why}")
-    log.critical("{error}", error=error)
-    return error
+def refused(endpoint, error):
+    """A `CannotServe` for an endpoint that cannot be listened at, logged. error: its CannotListenError."""
+    why = getattr(error.socketError, "strerror", None) or error.socketError
+    refusal = CannotServe(f"cannot listen at {endpoint.description}: {why}")
+    log.critical("{refusal}", refusal=refusal)
+    return refusal

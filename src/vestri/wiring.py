@@ -4,6 +4,8 @@ import resource
 import time
 from random import Random
 
+import attrs
+
 from vestri.balancer import Balancer
 from vestri.health import Asker, HealthMonitor, Recorder, log_change, probing_client
 from vestri.operations import open_log
@@ -17,14 +19,37 @@ from vestri.proxying.sweep import Sweep, interval_for
 from vestri.routing import Routes
 from vestri.selection import STRATEGIES, Selector
 from vestri.transport import ClientEndpoint, server_endpoint
+from vestri.workers import Supervisor
 
 #: Descriptors wanted for each client connection that may be open: its own, and one to a replica.
 PER_CONNECTION = 2
 
+@attrs.frozen
+class Wired:
+    """What one serving process consists of. pools: service name -> `Pool`.  recorder: writes their health."""
+
+    balancer: Balancer
+    pools: dict
+    recorder: Recorder
+
+
 def build(configuration, reactor):
-    """The `Balancer` for a `model.Configuration`; it listens and serves once it is started.
+    """The service for a `model.Configuration`: one that serves, or the supervisor of several that do.
 
     Raises OSError when the access log cannot be opened.
+    """
+    endpoints = [server_endpoint(reactor, description) for description in configuration.listen]
+    if configuration.workers > 1:
+        return supervising(configuration, reactor, endpoints)
+    wired = serving(configuration, reactor, endpoints)
+    monitor(wired.pools, wired.recorder, configuration, reactor).setServiceParent(wired.balancer)
+    return wired.balancer
+
+
+def serving(configuration, reactor, endpoints, observers=(log_change,)):
+    """The `Wired` parts of a process that serves; somebody else tells its recorder what is up.
+
+    endpoints: to listen at.  observers: of changes of health.  Raises OSError when the access log cannot be opened.
     """
     access_log = open_log(configuration.access_log, reactor)
     sweep = Sweep(reactor, time.monotonic, interval_for(_timeouts(configuration)))
@@ -40,16 +65,38 @@ def build(configuration, reactor):
     site.serve(Routes(mounted.items()), tree(mounted, site))
     balancer = Balancer(
         site,
-        [server_endpoint(reactor, description) for description in configuration.listen],
+        endpoints,
         [member.connections for destination in destinations for member in destination.members],
         configuration.shutdown,
         reactor,
         access_log and access_log.file.reopen,
     )
-    for part in (access_log and access_log.file, sweep, _monitor(destinations, reactor)):
+    for part in (access_log and access_log.file, sweep):
         if part:
             part.setServiceParent(balancer)
-    return balancer
+    pools = {destination.service.name: destination.pool for destination in destinations}
+    return Wired(balancer, pools, Recorder(_checked(pools, configuration), observers))
+
+
+def supervising(configuration, reactor, endpoints):
+    """The `Supervisor` of a configuration with several workers. It probes for all of them, and serves nobody itself."""
+    pools = {service.name: Pool.of(service) for service in configuration.services}
+    told = []  # by the recorder, which the supervisor needs first
+    recorder = Recorder(_checked(pools, configuration), [log_change, lambda change: [tell(change) for tell in told]])
+    supervisor = Supervisor(configuration, endpoints, recorder, reactor)
+    told.append(supervisor.changed)
+    monitor(pools, recorder, configuration, reactor).setServiceParent(supervisor)
+    return supervisor
+
+
+def monitor(pools, recorder, configuration, reactor):
+    """The `HealthMonitor` of all services that are probed."""
+    ask = Asker(lambda: _client(reactor), reactor)
+    return HealthMonitor(_checked(pools, configuration), ask, recorder.record, reactor, Random())
+
+
+def _checked(pools, configuration):
+    return [(pools[each.name], each.health) for each in configuration.services if each.health is not None]
 
 
 def _mount(destinations, site):
@@ -67,13 +114,6 @@ def _destination(service, sweep, reactor):
         member.connections = Shelf(endpoint, service.timeouts, sweep)
     strategy = STRATEGIES[service.strategy.name](random=Random(), **service.strategy.settings)
     return Destination(service, pool, Selector(pool, strategy))
-
-
-def _monitor(destinations, reactor):
-    """The `HealthMonitor` of all services that are probed."""
-    checked = [(each.pool, each.service.health) for each in destinations if each.service.health is not None]
-    recorder = Recorder(checked, [log_change])
-    return HealthMonitor(checked, Asker(lambda: _client(reactor), reactor), recorder.record, reactor, Random())
 
 
 def _client(reactor):

@@ -2,6 +2,7 @@
 
 import os
 import re
+from functools import partial
 
 from twisted.internet.defer import execute
 from twisted.internet.interfaces import IStreamServerEndpoint
@@ -20,8 +21,9 @@ SYSTEMD_FIRST = 3
 class ServerEndpoint:
     """Where clients connect. `listen(factory)` binds at once and returns a fired Deferred of an IListeningPort.
 
-    description: as the person wrote it.  bind: returns a listening socket, or raises CannotListenError.
-    backlog: connections that may wait in the kernel.  on_stop: called when the port has stopped listening.
+    description: as the person wrote it.  bind: given a count, returns so many listening sockets between which
+    the kernel shares connections out, or raises CannotListenError.  backlog: connections that may wait in the
+    kernel.  on_stop: called when the port has stopped listening.
     """
 
     def __init__(self, reactor, description, bind, backlog, on_stop=None):
@@ -31,8 +33,13 @@ class ServerEndpoint:
     def listen(self, protocolFactory):
         return execute(self._listen, protocolFactory)
 
+    def sockets(self, count):
+        """The listening sockets for so many processes. Raises CannotListenError."""
+        return self._bind(count)
+
     def _listen(self, factory):
-        return kind_of(self._reactor).listen(self._reactor, self._bind(), factory, self._backlog, self._on_stop)
+        sock = self._bind(1)[0]
+        return kind_of(self._reactor).listen(self._reactor, sock, factory, self._backlog, self._on_stop)
 
     def __repr__(self):
         return f"<ServerEndpoint {self.description}>"
@@ -72,7 +79,7 @@ def _unescaped(text):
 def _tcp(positional, named, environ):
     port, interface = _port(positional, named), named.get("interface", "")
     backlog = int(named.get("backlog", BACKLOG))
-    return (lambda: listen_tcp(port, interface, backlog)), backlog, None
+    return partial(listen_tcp, port, interface, backlog), backlog, None
 
 
 def _tcp6(positional, named, environ):
@@ -84,17 +91,17 @@ def _unix(positional, named, environ):
     if not path:
         raise ValueError("a unix endpoint wants a path")
     mode, backlog = int(named.get("mode", "666"), 8), int(named.get("backlog", BACKLOG))
-    return (lambda: listen_unix(path, mode, backlog)), backlog, lambda: remove(path)
+    return partial(listen_unix, path, mode, backlog), backlog, partial(remove, path)
 
 
 def _fd(positional, named, environ):
     descriptor = int(positional[0] if positional else named["fd"])
-    return (lambda: adopt(descriptor)), BACKLOG, None
+    return partial(adopt, descriptor), BACKLOG, None
 
 
 def _systemd(positional, named, environ):
     descriptor = SYSTEMD_FIRST + _systemd_index(named, environ)
-    return (lambda: adopt(descriptor)), BACKLOG, None
+    return partial(adopt, descriptor), BACKLOG, None
 
 
 def _systemd_index(named, environ):

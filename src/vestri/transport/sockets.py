@@ -1,5 +1,6 @@
 """Listening sockets, bound at once, and what every socket of Vestri's is told."""
 
+import errno
 import os
 import socket
 import stat
@@ -19,27 +20,45 @@ def tune(sock):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT_LOWAT)
 
 
-def listen_tcp(port, interface, backlog):
-    """A listening TCP socket. interface: an address, or "" for all of IPv4. Raises CannotListenError."""
+def listen_tcp(port, interface, backlog, count=1):
+    """Listening TCP sockets. interface: an address, or "" for all of IPv4. Raises CannotListenError.
+
+    count: of the sockets on that port. The kernel shares connections out between them (SO_REUSEPORT, socket(7));
+    processes that accept from one socket would not get equal shares.
+    """
+    sockets = []
+    try:
+        for _ in range(count):
+            sockets.append(_listening_tcp(port, interface, backlog, shared=count > 1))
+            port = sockets[0].getsockname()[1]
+    except OSError as error:
+        close_all(sockets)
+        raise CannotListenError(interface, port, error) from error
+    return sockets
+
+
+def _listening_tcp(port, interface, backlog, shared):
     family = socket.AF_INET6 if ":" in interface else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         tune(sock)
         sock.bind((interface, port))
         sock.listen(backlog)
-    except OSError as error:
+    except OSError:
         sock.close()
-        raise CannotListenError(interface, port, error) from error
+        raise
     return sock
 
 
-def listen_unix(path, mode, backlog):
+def listen_unix(path, mode, backlog, count=1):
     """A listening Unix socket of the given permission bits, in place of one that nobody serves any more.
 
-    Raises CannotListenError.
+    Raises CannotListenError.  count: of its duplicates.
     """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
@@ -51,7 +70,7 @@ def listen_unix(path, mode, backlog):
     except OSError as error:
         sock.close()
         raise CannotListenError(None, path, error) from error
-    return sock
+    return [sock, *(sock.dup() for _ in range(count - 1))]
 
 
 def _is_stale(path):
@@ -69,16 +88,25 @@ def _is_stale(path):
     return False
 
 
-def adopt(descriptor):
-    """A listening socket that somebody else bound: systemd, or Vestri's own supervisor. Raises CannotListenError."""
+def adopt(descriptor, count=1):
+    """Duplicates of a listening socket that somebody else bound: systemd, or Vestri's own supervisor.
+
+    Raises CannotListenError.  count: of the duplicates.
+    """
     try:
         sock = socket.socket(fileno=os.dup(descriptor))
         if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            raise OSError(0, f"descriptor {descriptor} is no listening socket")
+            raise OSError(errno.EINVAL, f"descriptor {descriptor} is no listening socket")
     except OSError as error:
         raise CannotListenError("fd", descriptor, error) from error
     sock.setblocking(False)
-    return sock
+    return [sock, *(sock.dup() for _ in range(count - 1))]
+
+
+def close_all(sockets):
+    """Close every one of them."""
+    for sock in sockets:
+        sock.close()
 
 
 def remove(path):

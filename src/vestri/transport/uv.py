@@ -7,6 +7,7 @@ themselves, from Python. Here libuv does both, and hands bytes straight to the p
 import asyncio
 import os
 import resource
+import signal
 import socket
 import struct
 
@@ -16,6 +17,7 @@ from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost, getConnectError
 from twisted.internet.interfaces import IHalfCloseableProtocol, IListeningPort, ITransport
+from twisted.internet.process import reapAllProcesses
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -44,7 +46,14 @@ def install():
     """Make a Twisted reactor that stands on uvloop the global one."""
     from twisted.internet.main import installReactor
 
-    installReactor(AsyncioSelectorReactor(uvloop.new_event_loop()))
+    reactor = AsyncioSelectorReactor(uvloop.new_event_loop())
+    installReactor(reactor)
+    reactor.callWhenRunning(_reap_children, reactor)
+
+
+def _reap_children(reactor):
+    """uvloop takes over the descriptor by which signals wake Twisted, so tell it ourselves when a child ended."""
+    signal.signal(signal.SIGCHLD, lambda *caught: reactor.callFromThread(reapAllProcesses))
 
 
 def loop_of(reactor):

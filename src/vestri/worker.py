@@ -1,0 +1,111 @@
+"""One of several serving processes: `python -m vestri.worker SOCKETS`, started by the supervisor alone."""
+
+import os
+import pickle
+import signal
+import sys
+
+from twisted.logger import LogLevel, formatEvent, globalLogBeginner
+
+from vestri.control import VERBS, Adopt, Count, Pipe, Reopen, Serving, Steer, Stop
+from vestri.errors import VestriError
+from vestri.transport import install_reactor, server_endpoint
+from vestri.workers import ANSWERS, COMMANDS, EVENTS, FIRST_SOCKET, SNAPSHOT
+
+
+class Orders(Pipe):
+    """The supervisor's orders, carried out.
+
+    wired: `wiring.Wired`, what this process serves with.  stop: called when there is nothing more to do.
+    """
+
+    def __init__(self, wired, stop):
+        super().__init__()
+        self._wired, self._stop = wired, stop
+
+    def connectionMade(self):
+        super().connectionMade()
+        self.callRemote(Serving, pid=os.getpid()).addErrback(lambda failure: None)
+
+    @Adopt.responder
+    def adopt(self, change):
+        self._wired.recorder.adopt(change)
+        return {}
+
+    @Steer.responder
+    def steer(self, service, verb, arguments):
+        if verb not in VERBS:
+            raise VestriError(f"no verb '{verb}'")
+        getattr(self._wired.pools[service], verb)(*arguments)
+        return {}
+
+    @Count.responder
+    def count(self):
+        rows = [
+            (pool.service, member.replica.id, {"selected": member.selected, "in_flight": member.in_flight})
+            for pool in self._wired.pools.values()
+            for member in pool.members
+        ]
+        return {"counts": rows}
+
+    @Reopen.responder
+    def reopen(self):
+        self._wired.balancer.reopen_logs()
+        return {}
+
+    @Stop.responder
+    def stop(self):
+        self._stop()
+        return {}
+
+    def connectionLost(self, reason):
+        """The supervisor is gone, and with it the reason to be here."""
+        super().connectionLost(reason)
+        self._stop()
+
+
+def main(sockets):
+    """Serve until the supervisor says otherwise. sockets: how many listening ones there are."""
+    install_reactor()
+    globalLogBeginner.beginLoggingTo([tell], redirectStandardIO=False)
+    from twisted.internet import reactor, stdio
+
+    from vestri import wiring
+
+    with os.fdopen(SNAPSHOT, "rb") as snapshot:
+        configuration = pickle.load(snapshot)
+    os.set_inheritable(EVENTS, False)
+    endpoints = [server_endpoint(reactor, f"fd:{FIRST_SOCKET + index}") for index in range(sockets)]
+    for endpoint, written in zip(endpoints, configuration.listen):
+        endpoint.description = written
+    wired = wiring.serving(configuration, reactor, endpoints, observers=())
+    stopping = []
+
+    def stop():
+        if not stopping:
+            stopping.append(wired.balancer.stopService().addBoth(lambda ignored: reactor.stop()))
+
+    for number in (signal.SIGINT, signal.SIGHUP):  # of the terminal, which the supervisor hears too
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *caught: reactor.callFromThread(stop))
+    wired.balancer.privilegedStartService()
+    wired.balancer.startService()
+    stdio.StandardIO(Orders(wired, stop), stdin=COMMANDS, stdout=ANSWERS)
+    reactor.run(installSignalHandlers=False)
+
+
+def tell(event):
+    """A log observer: events as lines for the supervisor, each with its level."""
+    level = event.get("log_level", LogLevel.info)
+    if level is LogLevel.debug:
+        return
+    text = formatEvent(event)
+    failure = event.get("log_failure")
+    if failure is not None:
+        text = f"{text}\n{failure.getTraceback()}"
+    lines = "".join(f"{level.name} {line}\n" for line in text.splitlines() if line)
+    os.write(EVENTS, lines.encode("utf-8", "replace"))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
