@@ -40,7 +40,8 @@ def _parser(names):
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name in names:
         module = import_module(f"vestri.commands.{name}")
-        command = commands.add_parser(name, help=module.SUMMARY, description=f"{module.SUMMARY}.")
+        sentence = f"{module.SUMMARY[0].upper()}{module.SUMMARY[1:]}."
+        command = commands.add_parser(name, help=module.SUMMARY, description=sentence)
         command.set_defaults(run=module.run)
         module.add_arguments(command)
     return parser

@@ -74,6 +74,10 @@ class CannotServe(VestriError):
     """This process cannot begin to serve; the message says why."""
 
 
+class TLSFailed(VestriError):
+    """A replica was reached, but not securely; the message says why, such as that its certificate is not for this name."""
+
+
 class UnknownReplica(VestriError):
     """A verb named a replica that the service does not have."""
 

@@ -82,7 +82,7 @@ class Pool:
         self.candidates = candidates(self.members)
         self._by_name = {member.replica.id: member for member in self.members}
         self._subscribers = []
-        self._listeners = ()
+        self._listeners: tuple = ()
 
     @classmethod
     def of(cls, service):

@@ -4,7 +4,7 @@ import re
 
 from vestri.errors import RequestError
 
-ENCODED = re.compile(rb"%[0-9A-Fa-f]{2}")
+ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})?")
 #: The characters that mean the same with and without percent-encoding (RFC 3986 section 2.3).
 UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
@@ -13,7 +13,8 @@ def normalised(target):
     """The path of a request target as it is compared.
 
     Unreserved characters are decoded, other encodings written in capitals, and dot segments removed (RFC 3986
-    section 6.2.2); `//`, `%2F` and the case of letters stay.  `*` counts as the root.
+    section 6.2.2); `//`, `%2F` and the case of letters stay.  A `%` that encodes nothing stands for itself, lest it
+    begin an encoding once what follows is decoded.  `*` counts as the root.
     Raises RequestError where `..` leads above the root.
     """
     path = target.partition(b"?")[0]
@@ -25,7 +26,9 @@ def normalised(target):
 
 
 def _decoded(found):
-    code = int(found[0][1:], 16)
+    if found[1] is None:
+        return b"%25"
+    code = int(found[1], 16)
     return bytes((code,)) if code in UNRESERVED else found[0].upper()
 
 

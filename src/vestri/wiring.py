@@ -110,7 +110,8 @@ def _mount(destinations, site):
 def _destination(service, sweep, reactor):
     pool = Pool.of(service)
     for member in pool.members:
-        endpoint = ClientEndpoint(reactor, member.replica.host, member.replica.port)
+        replica = member.replica
+        endpoint = ClientEndpoint(reactor, replica.host, replica.port, tls=replica.scheme == "https")
         member.connections = Shelf(endpoint, service.timeouts, sweep)
     strategy = STRATEGIES[service.strategy.name](random=Random(), **service.strategy.settings)
     return Destination(service, pool, Selector(pool, strategy))

@@ -21,7 +21,7 @@ def run(args):
         print(invalid, file=sys.stderr)
         return 1
     for warning in configuration.warnings:
-        print(warning, file=sys.stderr)
+        print(f"warning: {warning}", file=sys.stderr)
     print(f"{args.file}: fine: {contents(configuration)}")
     return 0
 

@@ -7,7 +7,8 @@ import attrs
 from vestri.config import schema
 from vestri.config.endpoints import parse_endpoint
 from vestri.config.kinds import Items
-from vestri.config.reading import NOT_YET, closest, did_you_mean, shown
+from vestri.config.reading import NOT_YET, closest, shown
+from vestri.config.strategies import strategy
 from vestri.model import (
     AccessLog,
     Configuration,
@@ -26,8 +27,6 @@ from vestri.model import (
 LISTEN = parse_endpoint("tcp:8080")
 #: How replicas are asked where the file does not say it.
 HEALTH = HealthCheck()
-#: Strategies of which the behaviour may not be there yet, but the name is settled.
-SETTLED = ("LeastRequests", "Random", "TwoChoices", "PeakEWMA", "ConsistentHash", "FirstAvailable")
 
 
 def configuration(values, reading, port=None):
@@ -37,7 +36,7 @@ def configuration(values, reading, port=None):
     """
     listen = _listen(values, reading, port)
     timeouts = Timeouts(**values.get("timeouts", {}))
-    services = _Services(reading, listen, timeouts, _strategy(values, reading)).build(values)
+    services = _Services(reading, listen, timeouts, strategy(values, reading)).build(values)
     return Configuration(
         services=services,
         listen=tuple(endpoint.written for endpoint in listen),
@@ -65,7 +64,7 @@ def _listen(values, reading, port):
 
 def _refuse_equal_listeners(endpoints, reading):
     seen = {}
-    for endpoint, place in zip(endpoints, endpoints.places):
+    for endpoint, place in zip(endpoints, endpoints.places, strict=True):
         first = seen.setdefault(endpoint.place, endpoint)
         if first is not endpoint and not endpoint.any_port:
             reading.refuse(place, f"{shown(endpoint.written)} listens where {shown(first.written)} does already")
@@ -86,34 +85,12 @@ def _trusted_proxies(value):
     return TrustedProxies(hops=value.get("hops")) if isinstance(value, dict) else TrustedProxies(tuple(value))
 
 
-def _strategy(values, reading):
-    """The `Strategy` that a file or a service names, or None where it names none."""
-    value = values.get("strategy")
-    if value is None:
-        return None
-    name, place = value, values.at("strategy")
-    if isinstance(value, dict):
-        name, place = value.get("name"), value.at("name")
-        for key in value.keys() - {"name"}:
-            reading.refuse(value.at(key), NOT_YET)
-    if name is not None and name not in reading.strategies:
-        reading.refuse(place, _unknown_strategy(name, reading.strategies))
-    return Strategy(name)
-
-
-def _unknown_strategy(name, known):
-    if name in SETTLED:
-        return f"{NOT_YET}: strategy {shown(name)}"
-    close = did_you_mean(name, known) or f"; known are {', '.join(known)}"
-    return f"unknown strategy {shown(name)}{close}"
-
-
 class _Services:
     """Builds the services of a file, and compares them with each other."""
 
-    def __init__(self, reading, listen, timeouts, strategy):
+    def __init__(self, reading, listen, timeouts, default_strategy):
         self._reading, self._timeouts = reading, timeouts
-        self._strategy = strategy or Strategy()
+        self._default_strategy = default_strategy or Strategy()
         self._names, self._paths, self._listeners = {}, {}, {}
         for endpoint in listen:
             self._listeners.setdefault(endpoint.port, []).append(endpoint)
@@ -128,7 +105,7 @@ class _Services:
         self._warn_of_same_path(matcher, values)
         replicas = self._replicas(values)
         health = _health(values, self._reading)
-        strategy = _strategy(values, self._reading) or self._strategy
+        chosen = strategy(values, self._reading) or self._default_strategy
         if "name" not in values:
             return None
         _refuse_duplicate("service name", values["name"], values.at("name"), self._names, self._reading)
@@ -136,7 +113,7 @@ class _Services:
             name=values["name"],
             replicas=replicas,
             matcher=matcher,
-            strategy=strategy,
+            strategy=chosen,
             host=values.get("host", "pass"),
             health=health,
             timeouts=self._timeouts_of(values),
@@ -210,6 +187,8 @@ def _health(values, reading):
     if not value:
         return None if value is None else HEALTH
     check = HealthCheck(**{**value, "headers": tuple(value.get("headers", {}).items())})
+    if check.method == "HEAD" and check.body is not None:
+        reading.refuse(value.at("body"), "expected nothing with method HEAD, of which the answer has no body")
     if check.timeout <= check.interval:
         return check
     if "timeout" not in value:

@@ -13,6 +13,9 @@ LOCALHOST = ip_address("127.0.0.1")
 #: Address of no machine -> where a connection to it arrives.
 LOOPBACK = {ip_address("0.0.0.0"): LOCALHOST, ip_address("::"): ip_address("::1")}
 
+#: Of a socket that systemd hands over.
+DOMAINS = ("INET", "INET6", "UNIX")
+
 SEPARATOR = re.compile(r"(?<!\\):")
 NAMED = re.compile(r"((?:\\.|[^=\\])*)=(.*)", re.DOTALL)
 NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -140,8 +143,8 @@ def _mode(text):
 
 
 def _domain(text):
-    if text not in ("INET", "INET6", "UNIX"):
-        raise ValueError(f"expected a domain INET, INET6 or UNIX, got {shown(text)}{did_you_mean(text, ('INET', 'UNIX'))}")
+    if text not in DOMAINS:
+        raise ValueError(f"expected a domain {', '.join(DOMAINS)}, got {shown(text)}{did_you_mean(text, DOMAINS)}")
     return text
 
 

@@ -4,8 +4,8 @@ from functools import singledispatch
 
 from vestri.config import nodes
 from vestri.config.kinds import Anything, Either, ListOf, MapOf, OrNull, Section
-from vestri.config.reading import Place, Reading
-from vestri.config.scalars import SCALAR, Word
+from vestri.config.reading import INVALID, Place, Reading
+from vestri.config.scalars import SCALAR, Word, any_of
 from vestri.config.schema import FILE
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -27,7 +27,7 @@ def schema_of(kind):
 
 @schema_of.register
 def _(kind: Word):
-    return kind.schema if kind.schema is SCALAR else {"anyOf": [kind.schema, {"$ref": "#/$defs/variable"}]}
+    return kind.schema if kind.schema is SCALAR else any_of(kind.schema, {"$ref": "#/$defs/variable"})
 
 
 @schema_of.register
@@ -60,12 +60,12 @@ def _(kind: ListOf):
 
 @schema_of.register
 def _(kind: Either):
-    return {"anyOf": [schema_of(one) for one in kind.kinds]}
+    return any_of(*map(schema_of, kind.kinds))
 
 
 @schema_of.register
 def _(kind: OrNull):
-    return {"anyOf": [schema_of(kind.word), {"type": "null"}]}
+    return any_of(schema_of(kind.word), {"type": "null"})
 
 
 @schema_of.register
@@ -75,7 +75,8 @@ def _(kind: Anything):
 
 def _key(key):
     if not key.supported:
-        return {"description": f"Not supported yet. {key.meaning}", "enum": _nothing(key)}
+        nothing = _nothing(key)
+        return {"description": f"Not supported yet. {key.meaning}", **({"enum": nothing} if nothing else {"not": {}})}
     schema = {"description": key.meaning, **schema_of(key.kind)}
     if key.default:
         schema["default"] = value_of(key.default)
@@ -86,12 +87,14 @@ def _key(key):
 
 def _nothing(key):
     """The values of an unsupported key that ask for nothing, and are accepted."""
-    nothing = [None]
-    if key.default:
-        place = _place(key.default)
-        if key.asks_nothing(key.kind.read(place, _reading()), place.node):
-            nothing.append(value_of(key.default))
-    return nothing
+    nothing = [value_of(text) for text in ("null", key.default) if text and _asks_nothing(key, text)]
+    return [*nothing, False] if "off" in nothing else nothing
+
+
+def _asks_nothing(key, text):
+    place, reading = _place(text), _reading()
+    value = key.kind.read(place, reading)
+    return not reading.problems and value is not INVALID and key.asks_nothing(value, place.node)
 
 
 def value_of(text):

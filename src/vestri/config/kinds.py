@@ -2,6 +2,7 @@
 
 import re
 from itertools import count
+from typing import Protocol
 
 import attrs
 
@@ -17,6 +18,16 @@ INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
 CONSTANTS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
+class Kind(Protocol):
+    """What a value may be. expected: that in words, for messages."""
+
+    @property
+    def expected(self) -> str: ...
+
+    def read(self, place, reading):
+        """The value that stands at a place, or INVALID; its problems are reported to `reading`."""
+
+
 @attrs.frozen
 class Key:
     """One key of the format.
@@ -29,7 +40,7 @@ class Key:
     """
 
     name: str
-    kind: object
+    kind: Kind
     meaning: str
     default: str = attrs.field(default="", kw_only=True)
     example: str = attrs.field(default="", kw_only=True)
@@ -52,25 +63,38 @@ class Key:
 class Values(dict):
     """What a mapping of the file holds: key -> value, for every key that is there and valid.
 
-    place: of the mapping.  places: key -> place of its value, valid or not.
-    meant: known keys that mistyped ones are close to.
+    place: of the mapping.  meant: known keys that mistyped ones are close to.
     """
 
     def __init__(self, place):
         super().__init__()
-        self.place, self.places, self.meant = place, {}, set()
+        self.place, self.meant, self._places = place, set(), {}
+
+    def found(self, key_place, inner):
+        """Take note of a known key, whether its value is valid or not."""
+        self._places[inner.step] = key_place, inner
+
+    def has(self, key):
+        """Whether the file has the key, valid or not."""
+        return key in self._places
+
+    def key_at(self, key):
+        """Where a key that the file has stands."""
+        return self._places[key][0]
 
     def at(self, key):
-        """Where the key's value stands; where it would, if it is not there."""
-        return self.places.get(key, self.place)
+        """Where the key's value stands; the mapping, if it is not there."""
+        return self._places[key][1] if key in self._places else self.place
 
     def lacks(self, key):
         """Whether nothing in the file stands for the key, mistyped ones included."""
-        return key not in self.places and key not in self.meant
+        return not self.has(key) and key not in self.meant
 
 
 class Items(tuple):
     """The valid items of a list of the file. places: of each."""
+
+    places: list
 
 
 class Section:
@@ -103,7 +127,7 @@ class Section:
         if key is None and kind is None:
             self._refuse_unknown(key_place, values, reading)
             return
-        values.places[inner.step] = inner
+        values.found(key_place, inner)
         value = (key.kind if key else kind).read(inner, reading)
         if value is INVALID:
             return
@@ -136,9 +160,9 @@ class Section:
     def _check_one_of(self, values, reading):
         if self.one_of and all(map(values.lacks, self.one_of)):
             reading.refuse(values.place, f"expected a key '{self.one_of[0]}', which is missing")
-        given = [name for name in self.one_of if name in values.places]
+        given = list(filter(values.has, self.one_of))
         for name in given[1:]:
-            reading.refuse(values.at(name), f"expected either {given[0]} or {name}, got both")
+            reading.refuse(values.key_at(name), f"expected either {given[0]} or {name}, got both")
 
 
 def section_of(kind):
@@ -150,8 +174,8 @@ def section_of(kind):
 class MapOf:
     """A mapping of names to values. name: the kind of its keys."""
 
-    name: object
-    value: object
+    name: Kind
+    value: Kind
     expected = "a mapping"
 
     def read(self, place, reading):
@@ -170,7 +194,7 @@ class MapOf:
 class ListOf:
     """A list. expected: what it is, for messages.  least: items it must have."""
 
-    item: object
+    item: Kind
     expected: str
     least: int = 0
 
@@ -190,13 +214,16 @@ class ListOf:
 
 
 class Either:
-    """One kind for each shape that a value may have; a missing shape is refused."""
+    """One kind for each shape that a value may have; a missing shape is refused.
 
-    def __init__(self, *, word=None, list_of=None, section=None):
+    expected: what it is, for messages, where the words of its kinds do not do.
+    """
+
+    def __init__(self, *, word=None, list_of=None, section=None, expected=""):
         self._shapes = {Scalar: word, Sequence: list_of, Mapping: section}
         self.section = section
         self.kinds = [kind for kind in self._shapes.values() if kind]
-        self.expected = " or ".join(kind.expected for kind in self.kinds)
+        self.expected = expected or " or ".join(kind.expected for kind in self.kinds)
 
     def read(self, place, reading):
         kind = self._kind(place.node)
@@ -215,7 +242,7 @@ class Either:
 class OrNull:
     """A word, or null, which is None."""
 
-    word: object
+    word: Kind
 
     @property
     def expected(self):
@@ -245,11 +272,14 @@ def _constant(text):
 
 
 def entries(place, reading):
-    """(place of the key, place of the value) of a mapping's entries. Keys that are there twice, or no text, are refused."""
+    """(place of the key, place of its value) of each entry of a mapping.
+
+    Keys that come twice, or are no text, are refused.
+    """
     seen = {}
     for key, value in getattr(place.node, "entries", ()):
         if not isinstance(key, Scalar):
-            reading.refuse(Place(key, place, "?"), f"expected a key, got {came(key)}")
+            reading.refuse(Place(key, place.parent, place.step), f"expected a key, got {came(key)}")
         elif key.plain and key.text == "<<":
             reading.refuse(place.inner(key.text, key), "merge keys are not supported; write the keys out")
         elif key.text in seen:

@@ -79,7 +79,8 @@ class Mapping:
 def parse(text):
     """The root node of a YAML text, None where it holds nothing. Raises Unreadable."""
     if found := UNPRINTABLE.search(text):
-        raise Unreadable(*_place(text, found.start()), f"the file holds a control character, {found[0]!a}")
+        line, column = _place(text, found.start())
+        raise Unreadable(line, column, f"the file holds a control character, {found[0]!a}")
     composer = _Composer()
     try:
         return composer.compose(yaml.parse(text, Loader=LOADER))

@@ -7,6 +7,8 @@ from vestri.errors import Problem
 
 #: Characters of a value that a message shows.
 SHOWN = 40
+#: How alike two names must be for one to be meant by the other; 1 is equal (difflib).
+CLOSE = 0.7
 
 PLAIN_STEP = re.compile(r"[\w<-]{1,40}")
 VARIABLE = re.compile(r"\$(\$?)\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
@@ -45,7 +47,7 @@ class Place:
 class Reading:
     """Collects the problems and warnings of a file while the schema and the checks walk it.
 
-    file: its name in messages.  environ: what ``${NAME}`` reads.  strategies: the names known.
+    file: its name in messages.  environ: what ``${NAME}`` reads.  strategies: name -> class.
     """
 
     def __init__(self, file, environ, strategies):
@@ -69,7 +71,7 @@ class Reading:
 
     def warn(self, place, message):
         """Report what the person should know, and what does not stop the file from being served."""
-        self._warnings.append(self._problem(place, f"warning: {message}"))
+        self._warnings.append(self._problem(place, message))
 
     def _problem(self, place, message):
         return Problem(self.file, place.node.line, place.node.column, place.path, message)
@@ -93,7 +95,7 @@ class Reading:
         if escaped:
             return found[0][1:]
         if name is None:
-            raise ValueError(f"expected ${{NAME}} or ${{NAME:-default}}, got {shown(found.string[found.start():])}")
+            raise ValueError(f"expected ${{NAME}} or ${{NAME:-default}}, got {shown(found.string[found.start() :])}")
         value = self.environ.get(name)
         if default is not None:
             return value or default
@@ -123,7 +125,7 @@ def came(node):
 def closest(text, names):
     """The name that the text is close to, in whatever case; None where none is."""
     folded = {name.lower(): name for name in names}
-    close = difflib.get_close_matches(text[:SHOWN].lower(), folded, n=1)
+    close = difflib.get_close_matches(text[:SHOWN].lower(), folded, n=1, cutoff=CLOSE)
     return folded[close[0]] if close else None
 
 

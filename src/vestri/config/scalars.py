@@ -5,6 +5,7 @@ A parser here takes the text of a scalar and raises ValueError, without words wh
 """
 
 import re
+from collections.abc import Callable
 from ipaddress import ip_network
 
 import attrs
@@ -41,6 +42,11 @@ LOOSE_SIZE = re.compile(r"([0-9]+) *([kmgt])(?:i?b)?", re.ASCII | re.IGNORECASE)
 SCALAR = {"type": ["string", "number", "boolean"]}
 
 
+def any_of(*schemas):
+    """The JSON Schema of values that meet one of these; choices among choices are laid flat."""
+    return {"anyOf": [choice for schema in schemas for choice in schema.get("anyOf", [schema])]}
+
+
 def no_hint(text):
     return ""
 
@@ -54,10 +60,10 @@ class Word:
     """
 
     expected: str
-    parse: object = attrs.field(repr=False)
+    parse: Callable[[str], object] = attrs.field(repr=False)
     schema: dict = attrs.field(default=SCALAR, repr=False)
     unit: str = ""
-    hint: object = attrs.field(default=no_hint, repr=False)
+    hint: Callable[[str], str] = attrs.field(default=no_hint, repr=False)
 
     def read(self, place, reading):
         node = place.node
@@ -97,7 +103,7 @@ def whole(low=0, high=None, form=WHOLE):
         return int(text)
 
     limits = {"minimum": low} if high is None else {"minimum": low, "maximum": high}
-    return Word(expected, parse, {"anyOf": [{"type": "integer", **limits}, _as_text(form)]})
+    return Word(expected, parse, any_of({"type": "integer", **limits}, _as_text(form)))
 
 
 def duration(zero=False):
@@ -113,7 +119,7 @@ def duration(zero=False):
 
     expected = f"a duration{'' if zero else ' above 0,'} such as 250ms, 5s, 1m or 1h"
     lowest = {"minimum": 0} if zero else {"exclusiveMinimum": 0}
-    schema = {"anyOf": [{"type": "number", **lowest}, _as_text(DURATION)]}
+    schema = any_of({"type": "number", **lowest}, _as_text(DURATION))
     return Word(expected, parse, schema, "seconds", _duration_hint)
 
 
@@ -123,7 +129,7 @@ def _seconds(number, unit):
 
 def _duration_hint(text):
     found = LOOSE_DURATION.fullmatch(text)
-    return _hint(DURATION, f"{found[1]}{found[2].lower()}") if found else ""
+    return _hint(DURATION, f"{found[1]}{found[2].lower()}", text) if found else ""
 
 
 def size(low=0):
@@ -138,17 +144,17 @@ def size(low=0):
             raise ValueError(f"expected a size of at least {low} bytes and at most 4 EiB, got {shown(text)}")
         return size
 
-    schema = {"anyOf": [{"type": "integer", "minimum": low}, _as_text(SIZE)]}
+    schema = any_of({"type": "integer", "minimum": low}, _as_text(SIZE))
     return Word("a size such as 64KiB, 10MiB, or a whole number of bytes", parse, schema, "bytes", _size_hint)
 
 
 def _size_hint(text):
     found = LOOSE_SIZE.fullmatch(text)
-    return _hint(SIZE, f"{found[1]}{found[2].upper()}iB") if found else ""
+    return _hint(SIZE, f"{found[1]}{found[2].upper()}iB", text) if found else ""
 
 
-def _hint(form, meant):
-    return f"; did you mean {meant}?" if form.fullmatch(meant) else ""
+def _hint(form, meant, text):
+    return f"; did you mean {meant}?" if meant != text and form.fullmatch(meant) else ""
 
 
 def _percent(text):
@@ -159,7 +165,7 @@ def _percent(text):
 
 
 def _percent_hint(text):
-    return _hint(PERCENT, f"{text}%")
+    return _hint(PERCENT, f"{text}%", text)
 
 
 def _boolean(text):
@@ -215,7 +221,7 @@ def or_off(word):
     def hint(text):
         return _off_hint(text) or word.hint(text)
 
-    schema = {"anyOf": [word.schema, {"enum": ["off", False]}]}
+    schema = any_of(word.schema, OFF.schema)
     return Word(f"{word.expected}, or off", parse, schema, word.unit, hint)
 
 
@@ -238,7 +244,7 @@ BOOLEAN = Word("true or false", _boolean, {"enum": [True, False, "true", "false"
 WORKERS = Word(
     "a whole number of at least 1, or auto",
     _workers,
-    {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^(?:auto|[1-9][0-9]{0,3})$"}]},
+    any_of({"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^(?:auto|[1-9][0-9]{0,3})$"}),
 )
 NETWORK = Word("an address or a network such as 10.0.0.0/8 or fd00::/8", _network)
 OFF = Word("off", _off, {"enum": ["off", False]}, hint=_off_hint)
@@ -247,6 +253,6 @@ TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 METHOD = text("a method such as GET", TOKEN)
 FIELD_NAME = text("the name of a header field", TOKEN)
 #: RFC 9110 section 5.5, in latin-1, without white space at the ends.
-FIELD_VALUE = text("the value of a header field, on one line", r"(?:[!-~\xa0-\xff](?:[\t -~\xa0-\xff]*[!-~\xa0-\xff])?)?")
+FIELD_VALUE = text("a header field's value, on one line", r"(?:[!-~\xa0-\xff](?:[\t -~\xa0-\xff]*[!-~\xa0-\xff])?)?")
 STATUS_CODE = whole(100, 599)
 PORT = whole(1, 65535)

@@ -107,24 +107,34 @@ class _Scene:
             return None
         if SEPARATOR.search(self._line[: self._mark.column]):
             return self._here("a second ': ' in one value; put the value in quotes")
-        numbers = range(self._mark.line - 1, -1, -1)
-        above = next((number for number in numbers if COMMENT.sub("", self._lines[number]).strip()), None)
-        return None if above is None else self._above(above)
+        above = self._number_above()
+        return None if above is None else self._fault_of(above) or self._deeper()
 
-    def _above(self, number):
-        line = COMMENT.sub("", self._lines[number])
+    def _number_above(self):
+        """Of the last line before the mark that holds more than a comment; None where there is none."""
+        numbers = range(self._mark.line - 1, -1, -1)
+        return next((number for number in numbers if self._content(number)[1]), None)
+
+    def _content(self, number):
+        """(column where the line begins after its dashes, what stands there, without a comment)."""
+        line = COMMENT.sub("", self._lines[number]).rstrip()
         start = DASHES.match(line).end()
-        content = line[start:]
+        return start, line[start:]
+
+    def _fault_of(self, number):
+        """What is wrong with a line that should hold a key."""
+        start, content = self._content(number)
         if content.startswith("-"):
             return _at(number, start, "expected a space after this '-'")
         if SEPARATOR.search(content):
-            return self._deeper_than(start)
+            return None
         if ":" in content:
             return _at(number, start + content.index(":"), "expected a space after this ':'")
         return _at(number, start, "this line has no ':' after its key")
 
-    def _deeper_than(self, column):
-        if self._indentation <= column:
+    def _deeper(self):
+        above = self._number_above()
+        if above is None or self._indentation <= self._content(above)[0]:
             return None
         message = "this line is indented deeper than the one above, which has its value already"
         return _at(self._mark.line, self._indentation, message)
@@ -136,7 +146,7 @@ class _Scene:
         if self._indentation < self._mark.column:
             return self._here(f"expected a new line, got {self._character(self._mark)!r}")
         if self._mark.column != self._began.column:
-            return self._here("this line is indented like none above it")
+            return self._deeper() or self._here("this line is indented like none above it")
         kind = "'- ', as in the list" if "block collection" in self._said else "a key, as in the mapping"
         return self._here(f"expected {kind} that begins on line {self._began.line + 1}")
 

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 import attrs
 
 from vestri.config.reading import NOT_YET, shown
-from vestri.config.scalars import Word
+from vestri.config.scalars import Word, any_of
 
 #: Scheme -> its port (RFC 9110 section 4.2).
 PORTS = {"http": 80, "https": 443}
@@ -16,7 +16,7 @@ HOSTS = ("pass", "replica")
 #: One slash where two belong, or a scheme that has none.
 NO_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/(?!/)")
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
-AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:]*)(?::(.*))?", re.DOTALL)
+AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:\[]*)(?::(.*))?", re.DOTALL)
 PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 #: Names of hosts as resolvers take them: letters, digits, hyphens and underscores (RFC 1123 section 2.1).
 LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
@@ -66,7 +66,7 @@ def _authority(authority, text):
             raise ValueError(f"a replica's url cannot have {name}, got {shown(text)}")
     found = AUTHORITY.fullmatch(authority)
     if found is None:
-        raise ValueError(f"expected a port after the brackets, got {shown(text)}")
+        raise ValueError(f"expected an address as [::1] or [::1]:8081, got {shown(text)}")
     return _host(found[1], text), _port(found[2], text)
 
 
@@ -187,6 +187,6 @@ HOST_FIELD = Word("pass, replica, or a host name with or without a port", _host_
 STATUSES = Word(
     "status codes such as 200-399 or 200-299,401",
     _statuses,
-    {"anyOf": [{"type": "integer", "minimum": 100, "maximum": 599}, {"type": "string"}]},
+    any_of({"type": "integer", "minimum": 100, "maximum": 599}, {"type": "string"}),
     hint=_statuses_hint,
 )

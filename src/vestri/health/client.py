@@ -30,4 +30,4 @@ class ReplicaEndpoints:
         self._reactor = reactor
 
     def endpointForURI(self, uri):
-        return ClientEndpoint(self._reactor, uri.host.decode("ascii").strip("[]"), uri.port)
+        return ClientEndpoint(self._reactor, uri.host.decode("ascii"), uri.port, tls=uri.scheme == b"https")

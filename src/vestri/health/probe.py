@@ -3,7 +3,7 @@
 import attrs
 from twisted.internet import error
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
@@ -134,7 +134,7 @@ class Beginning(Protocol):
             self._end(bytes(self._body[:BODY_READ]))
             self.transport.loseConnection()
 
-    def connectionLost(self, reason):
+    def connectionLost(self, reason=connectionDone):
         complete = reason.check(ResponseDone, PotentialDataLoss)
         self._end(bytes(self._body) if complete else reason)
 

@@ -72,7 +72,7 @@ class RequestReader:
     @property
     def partial(self):
         """Whether a head has begun and not ended. An empty line before it is no beginning (RFC 9112 section 2.2)."""
-        return self._buffer is not None and len(self._buffer) > 1
+        return self._buffer is not None and self._buffer != b"\r"
 
     def receive(self, data):
         """The `RequestHead`, or None while it has not ended. Raises RequestError; then the connection is of no more use."""

@@ -57,12 +57,12 @@ class ClientConnection(WatchedConnection):
     # What the transport tells
 
     def dataReceived(self, data):
-        if self._exchange is None:
-            self._read_head(data)
-        elif self._body is not None:
+        if self._body is not None:
             self._read_body(data)
-        else:
+        elif self._exchange is not None or (self._full and not self._closing):
             self._hold(data)
+        else:
+            self._read_head(data)
 
     def readConnectionLost(self):
         """The client sends no more: it has left, or it waits for its answer all the same."""
@@ -70,6 +70,8 @@ class ClientConnection(WatchedConnection):
         exchange = self._exchange
         if self.tunnel is not None:
             self.tunnel.client_ended()
+        elif self._closing:
+            self.transport.loseConnection()
         elif exchange is None:
             self._advance()
         elif not exchange.uploaded:
@@ -104,7 +106,9 @@ class ClientConnection(WatchedConnection):
             self.tunnel.client_drained()
         elif self._exchange is not None:
             self._exchange.client_drained()
-        else:
+        elif not self._closing:
+            if not self._reader.partial:
+                self._rest(self.seconds())
             self._advance()
 
     def stopProducing(self):
@@ -114,7 +118,7 @@ class ClientConnection(WatchedConnection):
 
     def _read_head(self, data):
         if self._closing:
-            self.deadline = self.seconds() + LINGER_SILENCE
+            self.deadline = min(self._linger_ends, self.seconds() + LINGER_SILENCE)
             return
         try:
             head = self._reader.receive(data)
@@ -142,7 +146,7 @@ class ClientConnection(WatchedConnection):
             self._begin_with_body(exchange, body, rest)
         if self._exchange is exchange:
             self.deadline = exchange.ends
-            if self._paused:
+            if self._paused or self._ended:
                 self._look_within(GRACE)
             elif self._body is not None:
                 self._watch_reading(now, exchange)
@@ -154,6 +158,9 @@ class ClientConnection(WatchedConnection):
             self._site.limit_body(len(payload))
         except RequestError as error:
             exchange.refuse(error)
+            return
+        if self._ended and not body.done:
+            self._left(exchange)
             return
         if not body.done:
             self._body = body
@@ -252,12 +259,15 @@ class ClientConnection(WatchedConnection):
         held, self._held = self._held, None
         if held:
             self.tunnel.from_client(bytes(held))
+        if self._ended:
+            self.tunnel.client_ended()
         self._resume()
 
     def refuse(self, exchange, error):
         """Write an answer of our own."""
         self._body = None
-        self._keep = exchange.uploaded and exchange.head.keep_alive and self._may_keep()
+        sound = exchange.uploaded and error.reason != "bad_request"
+        self._keep = sound and exchange.head.keep_alive and self._may_keep()
         self.transport.write(own_answer.render(error, exchange.request_id, exchange.head, keep_alive=self._keep))
         self._complete(exchange)
 
@@ -285,6 +295,9 @@ class ClientConnection(WatchedConnection):
             self._end(exchange)
             return
         self._rest(exchange.ended)
+        self._pace_out = None
+        if self._full:
+            self._watch_writing(exchange.ended, 0)
         if self._held is not None or self._paused:
             self._advance()
 
@@ -303,9 +316,12 @@ class ClientConnection(WatchedConnection):
         self._advancing = True
         while self._held and self._exchange is None and not (self._full or self._closing):
             data, self._held = bytes(self._held), None
+            self._resume()  # first, for whoever reads on may pause again
             self._read_head(data)
         self._advancing = False
-        if self._ended and not (self._held or self._exchange or self._closing):
+        if self._held or self._exchange or self._closing:
+            return
+        if self._ended:
             self.close()
-        elif self._held is None or len(self._held) <= READ_AHEAD:
+        else:
             self._resume()

@@ -4,6 +4,7 @@ from twisted.logger import Logger
 
 from vestri.errors import NoReplicaAvailable, RequestError
 from vestri.http1 import CHUNKED, chunk, last_chunk, request_head
+from vestri.http1.fields import members
 from vestri.proxying import retries
 from vestri.proxying.sweep import NEVER
 from vestri.proxying.tunnel import Tunnel
@@ -175,7 +176,7 @@ class Exchange:
         """The attempt came to nothing, or broke off; `detail` says why in words."""
         connection, self.connection = self.connection, None
         if self.answered:
-            self._report(reason, detail)
+            self.member.connections.complain(self, reason, detail)
             self.finish(reason)
             self.client.abort()
             return
@@ -183,7 +184,7 @@ class Exchange:
             self.attempts += 1
             self._checkout(fresh=True)
             return
-        self._report(reason, detail)
+        self.member.connections.complain(self, reason, detail)
         self.lease.release(reason, self.client.seconds() - self.t_granted)
         self._failure = RequestError(reason, detail)
         if retries.elsewhere(sent=connection is not None, attempts=self.attempts):
@@ -227,7 +228,7 @@ class Exchange:
     def upgraded(self, head, rest):
         """The replica answered 101: from here on the two sockets are one."""
         connection = self.connection
-        if self.head.upgrade is None or head.upgrade is None or not self.uploaded:
+        if not self._may_switch(head):
             connection.abort()
             self.replica_failed("bad_response", "it switched protocols though nobody had asked for that")
             return
@@ -235,6 +236,11 @@ class Exchange:
         self.status = self.upstream_status = head.status
         self.answered = True
         Tunnel(self, self.client, connection, self.timeouts.tunnel, self.client.sweep).join(head, rest)
+
+    def _may_switch(self, head):
+        """Whether a 101 names protocols, and only such as the client has offered (RFC 9110 section 7.8)."""
+        offered, named = members(self.head.upgrade or b""), members(head.upgrade or b"")
+        return self.uploaded and bool(named) and {*named} <= {*offered}
 
     def replica_full(self):
         """The replica takes no more of the upload for now."""
@@ -320,12 +326,6 @@ class Exchange:
             connecting.cancel()
         if connection is not None:
             connection.abort()
-
-    def _report(self, reason, detail):
-        log.debug(
-            "service {service}, replica {replica}: {detail} ({reason}, request {request_id})",
-            service=self.service, replica=self.replica, detail=detail, reason=reason, request_id=self.request_id,
-        )  # fmt: skip
 
     def __repr__(self):
         return f"<Exchange {self.request_id} {self.head.method!r} status={self.status}>"

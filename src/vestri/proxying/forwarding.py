@@ -128,10 +128,14 @@ def _first(said, name, valid):
 
 
 def _address(hop):
-    """An element of X-Forwarded-For as a plain address, its port and brackets dropped, or None."""
+    """An element of X-Forwarded-For as a plain address, its port and brackets dropped, or None.
+
+    An IPv4 address that is written as one of IPv6 is told as what it is.
+    """
     bare = re.fullmatch(r"\[([^\]]*)\](?::\d+)?|([^:]*):\d+|(.*)", hop, re.DOTALL)
     text = next(group for group in bare.groups() if group is not None)
     try:
-        return str(ip_address(text))
+        address = ip_address(text)
     except ValueError:
         return None
+    return str(getattr(address, "ipv4_mapped", None) or address)

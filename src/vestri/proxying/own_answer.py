@@ -32,12 +32,14 @@ SENTENCES = {
     "total_timeout": "The request took longer than is allowed.",
     "loop": "The request came back to the load balancer that had sent it on.",
 }
+#: Phrases that Python has by their older names before 3.13.
+RENAMED = {413: "Content Too Large", 414: "URI Too Long"}
 ALLOWED = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 
 def phrase(status):
-    """The standard reason phrase of a status code."""
-    return HTTPStatus(status).phrase
+    """The reason phrase of a status code in RFC 9110 section 15."""
+    return RENAMED.get(status) or HTTPStatus(status).phrase
 
 
 def body(error, request_id, accept):

@@ -65,8 +65,12 @@ class ReplicaConnection:
     def _await_answer(self):
         """From now on the answer's head is due, if the request has been sent whole."""
         exchange = self.exchange
+        if self._body is not None:  # it has begun before the upload ended; while it is paused nothing is due
+            if self.deadline != NEVER:
+                self._await_data()
+            return
         self.deadline = self._try_ends
-        if exchange.uploaded and self._body is None and exchange.timeouts.response is not None:
+        if exchange.uploaded and exchange.timeouts.response is not None:
             self.deadline = min(self.deadline, self._shelf.seconds() + exchange.timeouts.response)
 
     def pause(self):
@@ -134,7 +138,8 @@ class ReplicaConnection:
         if self.tunnel is not None:
             self.tunnel.replica_full()
         elif self.exchange is not None:
-            self._await_data()
+            if self._body is None:
+                self._await_data()
             self.exchange.replica_full()
 
     def resumeProducing(self):

@@ -3,10 +3,17 @@
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectionRefusedError, DNSLookupError, TCPTimedOutError
 from twisted.internet.interfaces import IProtocolFactory
+from twisted.logger import Logger
 from zope.interface import implementer
 
+from vestri.errors import TLSFailed
 from vestri.proxying.replica import ReplicaConnection
 from vestri.proxying.sweep import NEVER
+
+#: Seconds between two lines of the event log about faults of one replica; the access log has every one.
+QUIET = 1.0
+
+log = Logger()
 
 
 class Shelf:
@@ -16,13 +23,14 @@ class Shelf:
     IStreamClientEndpoint.  timeouts: model.Timeouts.  sweep: what watches the deadlines.
     """
 
-    __slots__ = ("_endpoint", "_idle", "_open", "forget", "seconds", "timeouts", "watch")
+    __slots__ = ("_endpoint", "_idle", "_open", "_quiet_until", "forget", "seconds", "timeouts", "watch")
 
     def __init__(self, endpoint, timeouts, sweep):
         self._endpoint, self.timeouts = endpoint, timeouts
         self.seconds, self.watch, self.forget = sweep.seconds, sweep.watch, sweep.forget
         self._idle = []
         self._open = set()
+        self._quiet_until = 0.0
 
     def checkout(self, exchange, *, fresh=False):
         """Give the exchange a connection, now or when one is open.
@@ -60,15 +68,21 @@ class Shelf:
         if connection in self._idle:
             self._idle.remove(connection)
 
+    def complain(self, exchange, reason, detail):
+        """Log what went wrong, in words; not each time, since a replica that is down fails every request."""
+        now = self.seconds()
+        if now >= self._quiet_until:
+            self._quiet_until = now + QUIET
+            log.info(
+                "service '{service}': replica '{replica}': {detail} ({reason}, request {request_id})",
+                service=exchange.service, replica=exchange.replica, detail=detail, reason=reason,
+                request_id=exchange.request_id.decode("latin-1"),
+            )  # fmt: skip
+
     def close(self):
         """Close what is idle."""
         for connection in self._idle[:]:
             connection.close()
-
-    def abort(self):
-        """Break every connection; exchanges under way hear of it."""
-        for connection in list(self._open):
-            connection.transport.abortConnection()
 
     def __repr__(self):
         return f"<Shelf {self._endpoint!r}: {len(self._idle)} idle of {len(self._open)} open>"
@@ -121,6 +135,8 @@ class Connecting:
             exchange.replica_failed("connect_timeout", "no connection in time")
         elif failure.check(ConnectionRefusedError):
             exchange.replica_failed("connect_refused", "connection refused")
+        elif failure.check(TLSFailed):
+            exchange.replica_failed("tls_failure", failure.getErrorMessage())
         elif failure.check(DNSLookupError):
             exchange.replica_failed("connect_refused", "its name has no address")
         else:

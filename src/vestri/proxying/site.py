@@ -115,7 +115,7 @@ class Site:
         """Break all connections. Returns their number."""
         connections = list(self._open)
         for connection in connections:
-            connection.abort()
+            connection.cut_off("shutting_down")
         return len(connections)
 
     def doStart(self):

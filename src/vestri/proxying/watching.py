@@ -34,16 +34,12 @@ class WatchedConnection:
 
     def overdue(self, now):
         """The sweep found the deadline passed: one of several things is due."""
-        exchange = self._exchange
+        exchange, self.deadline = self._exchange, NEVER
         if self._closing:
             self._look_at_closing(now)
         elif exchange is None:
             self._look_between(now)
-        elif self.tunnel is not None:
-            self.deadline = NEVER
-        elif now >= exchange.ends:
-            exchange.fail(RequestError("total_timeout"))
-        else:
+        elif self.tunnel is None:
             self._look(now, exchange)
 
     def _look_between(self, now):
@@ -56,12 +52,17 @@ class WatchedConnection:
             self.abort()
 
     def _look_at_closing(self, now):
-        """Wait for the end of a closing connection, as long as the client moves, within limits."""
-        if now >= self._linger_ends or not self.transport.pending() or self._writes_too_slowly(now, 0):
+        """What was written goes out as long as the client takes it; then there is nothing more to wait for."""
+        if not self.transport.pending():
+            self.transport.loseConnection()
+        elif self._writes_too_slowly(now, 0):
             self.abort()
 
     def _look(self, now, exchange):
         """See whether the client still moves, while its request is under way."""
+        if now >= exchange.ends:
+            exchange.fail(RequestError("total_timeout"))
+            return
         if self._has_left(exchange):
             self._left(exchange)
             return
@@ -146,6 +147,13 @@ class WatchedConnection:
         self._drop()
         self.deadline = NEVER
         self.transport.abortConnection()
+
+    def cut_off(self, reason):
+        """Break the connection whatever is under way. reason: a word of `errors.STATUS` for the request that it ends."""
+        if self._exchange is None:
+            self.abort()
+        else:
+            self._left(self._exchange, reason)
 
     def close(self):
         """Close when what was written is out."""

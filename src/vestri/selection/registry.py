@@ -40,8 +40,7 @@ class Registry(Mapping):
 
     @cached_property
     def _found(self):
-        entries = reversed(tuple(self._find()))
-        return {entry.name: entry for entry in entries if entry.name not in self._classes}
+        return {entry.name: entry for entry in reversed(tuple(self._find()))}
 
     def __getitem__(self, name):
         if name not in self._classes:

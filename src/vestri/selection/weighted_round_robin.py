@@ -20,7 +20,7 @@ class WeightedRoundRobin(Strategy):
     def __init__(self, *, random):
         super().__init__(random=random)
         self._exact, self._large = SmoothTurns(), EarliestDeadline(random)
-        self._turns = self._exact
+        self._turns: SmoothTurns | EarliestDeadline = self._exact
 
     def update(self, candidates):
         self._turns = self._exact if len(candidates) <= EXACT else self._large

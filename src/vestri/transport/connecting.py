@@ -19,17 +19,19 @@ RESOLUTION_KEPT = 5.0
 class ClientEndpoint:
     """Where a replica listens.
 
-    host: address or name; the addresses of a name are tried in the resolver's order.  There is no
-    time limit here: who connects cancels the Deferred when it has waited long enough.
+    host: address or name; the addresses of a name are tried in the resolver's order.  tls: speak TLS, and
+    verify that the replica is who it is called.  There is no time limit here: who connects cancels the
+    Deferred when it has waited long enough.
     """
 
-    def __init__(self, reactor, host, port):
+    def __init__(self, reactor, host, port, *, tls=False):
         self._reactor, self.host, self.port = reactor, host, port
+        self._server_name = host if tls else None
         self._open = kind_of(reactor).connect
         self._addresses, self._kept_until = ([host], float("inf")) if _is_address(host) else ([], 0.0)
 
     def connect(self, protocolFactory):
-        """A Deferred of the connected protocol; fails with ConnectError, DNSLookupError or CancelledError."""
+        """A Deferred of the connected protocol; fails with ConnectError, DNSLookupError, TLSFailed or CancelledError."""
         if self._reactor.seconds() < self._kept_until:
             return self._try_each(self._addresses, protocolFactory)
         resolved = resolve(self._reactor, self.host).addCallback(self._keep)
@@ -38,7 +40,7 @@ class ClientEndpoint:
     def _try_each(self, addresses, factory):
         """Try addresses one after the other until one takes the connection."""
         first, *others = addresses
-        attempt = self._open(self._reactor, first, self.port, factory, tune)
+        attempt = self._open(self._reactor, first, self.port, factory, tune, self._server_name)
         if not others:
             return attempt
         return attempt.addErrback(lambda failure: self._try_next(failure, others, factory))

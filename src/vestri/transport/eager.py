@@ -158,12 +158,18 @@ def _family_of(sock):
     return () if sock.family == socket.AF_UNIX else (sock.family,)
 
 
-def connect(reactor, host, port, factory, tune):
-    """A Deferred of the protocol that is connected to an address; fails with a ConnectError, or CancelledError.
+def connect(reactor, host, port, factory, tune, server_name=None):
+    """A Deferred of the protocol that is connected to an address; fails with ConnectError, TLSFailed or CancelledError.
 
-    tune: called with the socket before it connects.
+    tune: called with the socket before it connects.  server_name: connect over TLS, to whom the system's
+    authorities know by this name.
     """
-    return Attempt(reactor, host, port, factory, tune).connected
+    if server_name is None:
+        return Attempt(reactor, host, port, factory, tune).connected
+    from vestri.transport.eager_tls import Securing  # pyOpenSSL takes a while to import
+
+    securing = Securing(factory, server_name)
+    return securing.over(Attempt(reactor, host, port, securing.factory, tune).connected)
 
 
 class Attempt:

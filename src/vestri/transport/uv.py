@@ -9,18 +9,22 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import struct
+from functools import cache
 
 import uvloop
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost, getConnectError
 from twisted.internet.interfaces import IHalfCloseableProtocol, IListeningPort, ITransport
 from twisted.internet.process import reapAllProcesses
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from vestri.errors import TLSFailed
 
 #: Bytes that wait for a slow peer before its producer is told to pause.
 HIGH_WATER = 16 * 1024
@@ -149,9 +153,14 @@ class Connection:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
     def loseWriteConnection(self):
-        if self.connected and not self.disconnecting:
-            self.write = _nowhere
+        """Say that no more follows. TLS has no such word that peers understand: there it is the end of both ways."""
+        if not self.connected or self.disconnecting:
+            return
+        self.write = _nowhere
+        if self._uv.can_write_eof():
             self._uv.write_eof()
+        else:
+            self.loseConnection()
 
     def pauseProducing(self):
         self._size = FIRST_READ
@@ -320,22 +329,34 @@ def _lowest_free_descriptor():
     return descriptor
 
 
-def connect(reactor, host, port, factory, tune):
-    """A Deferred of the protocol that is connected to an address; fails with a ConnectError, or CancelledError.
+def connect(reactor, host, port, factory, tune, server_name=None):
+    """A Deferred of the protocol that is connected to an address; fails with ConnectError, TLSFailed or CancelledError.
 
-    tune: called with the socket before it connects.
+    tune: called with the socket before it connects.  server_name: connect over TLS, to whom the system's
+    authorities know by this name.
     """
     loop = loop_of(reactor)
-    attempt = loop.create_task(_connect(loop, host, port, factory, tune))
-    return Deferred.fromFuture(attempt)
+    attempt = loop.create_task(_connect(loop, host, port, factory, tune, server_name))
+    return Deferred.fromFuture(attempt).addErrback(_cancelled)
 
 
-async def _connect(loop, host, port, factory, tune):
+def _cancelled(failure):
+    """asyncio's word for it in Twisted's."""
+    if failure.check(asyncio.CancelledError):
+        raise CancelledError()
+    return failure
+
+
+async def _connect(loop, host, port, factory, tune, server_name):
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    secure = {} if server_name is None else {"ssl": client_context(), "server_hostname": server_name}
     try:
         tune(sock)
         await loop.sock_connect(sock, (host, port))
-        _, connection = await loop.create_connection(lambda: Connection(factory), sock=sock)
+        _, connection = await loop.create_connection(lambda: Connection(factory), sock=sock, **secure)
+    except ssl.SSLError as error:
+        sock.close()
+        raise TLSFailed(getattr(error, "verify_message", None) or error.reason or str(error)) from error
     except OSError as error:
         sock.close()
         raise getConnectError(error) from error
@@ -343,3 +364,11 @@ async def _connect(loop, host, port, factory, tune):
         sock.close()
         raise
     return connection.protocol
+
+
+@cache
+def client_context():
+    """How replicas are spoken to over TLS: certificates are verified, and only HTTP/1.1 is offered."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context

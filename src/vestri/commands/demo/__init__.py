@@ -11,6 +11,6 @@ def run(args):
     """Runs until a signal ends it. Raises SystemExit(1) where the balancer ends of itself."""
     from twisted.internet.task import react
 
-    from vestri.commands.demo.stage import perform
+    from vestri.commands.demo.running import run_demo
 
-    react(perform)
+    react(run_demo)

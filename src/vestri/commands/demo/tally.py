@@ -25,11 +25,10 @@ class Tally:
             self.failed[f"{reason} ({status})"] += 1
         return True
 
-    def __str__(self):
-        """Such as ``12 requests: a 2, b 4, c 6``."""
-        counts = [f"{name} {count}" for name, count in sorted((self.answered + self.failed).items())]
-        return f"{self.total} requests: {', '.join(counts)}"
+    def failures(self):
+        """Such as ``answered by Vestri itself: 2 no_replica (503)``."""
+        return "answered by Vestri itself: " + ", ".join(f"{count} {why}" for why, count in sorted(self.failed.items()))
 
     @property
     def total(self):
-        return self.answered.total() + self.failed.total()
+        return sum(self.answered.values()) + sum(self.failed.values())

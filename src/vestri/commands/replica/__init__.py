@@ -7,17 +7,14 @@ SUMMARY = "a small web server to be balanced, for trying things out"
 
 
 def add_arguments(parser):
-    parser.add_argument("--port", type=argument(whole(0, 65535)), required=True, help="where it listens; 0 takes a free one")
-    parser.add_argument("--host", default="127.0.0.1", help="address it listens on (default: %(default)s)")
-    parser.add_argument(
-        "--delay", type=argument(duration(zero=True)), default="0s", help="wait before each answer (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--fail-rate", type=argument(PERCENTAGE), default="0%", help="share of requests answered with 503 (default: 0%%)"
-    )
-    parser.add_argument(
-        "--size", type=argument(size()), default="0", help="pad the answer to this size, such as 64KiB"
-    )
+    def add(name, word, metavar, text, **more):
+        parser.add_argument(name, type=argument(word), metavar=metavar, help=text, **more)
+
+    add("--port", whole(0, 65535), "PORT", "where to listen; 0 takes a free one", required=True)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    add("--delay", duration(zero=True), "TIME", "wait so long before each answer (default: %(default)s)", default="0s")
+    add("--fail-rate", PERCENTAGE, "SHARE", "answer this share with 503 (default: %(default)s)", default="0%")
+    add("--size", size(), "SIZE", "pad each answer to this size, such as 64KiB", default="0")
 
 
 def run(args):

@@ -89,7 +89,7 @@ class ReplicaSite(Site):
 
     def log(self, request):
         fields = {word: request.requestHeaders.getRawHeaders(name) for name, word in TOLD.items()}
-        said = [f"{word}={escaped(b', '.join(values))}" for word, values in fields.items() if values]
+        said = [f"{word}={escaped(b','.join(values))}" for word, values in fields.items() if values]
         asked = f"{escaped(request.method)} {escaped(request.uri)}"
         tell(" ".join([f"{request.host.port} {asked} {request.code} {request.sentLength} bytes", *said]))
 

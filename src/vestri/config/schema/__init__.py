@@ -8,15 +8,15 @@ from vestri.config import endpoints
 from vestri.config.kinds import Either, Key, ListOf, OrNull, Section
 from vestri.config.scalars import BOOLEAN, METHOD, STATUS_CODE, WORKERS, text
 from vestri.config.schema.clients import ACCESS_LOG, CLIENT_TIMEOUTS, LIMITS, SHUTDOWN, TRUSTED_PROXIES
-from vestri.config.schema.common import HEADER_FIELDS, HTTPS_REPLICAS, LATER, MANY_WORKERS, NAME, STRATEGY
+from vestri.config.schema.common import HEADER_FIELDS, HTTPS_REPLICAS, MANY_WORKERS, NAME, STRATEGY, later
 from vestri.config.schema.services import SERVICE, SERVICE_TIMEOUTS
 
 __all__ = ["FILE", "HTTPS_REPLICAS"]
 
 # fmt: off
 CONTROL = Section(
-    Key("socket", OrNull(text("a path", ".+")), "Path of the control socket.",
-        example="/run/vestri.sock", otherwise="vestri.sock beside the pidfile", **LATER),
+    later("socket", OrNull(text("a path", ".+")), "Path of the control socket.",
+        example="/run/vestri.sock", otherwise="vestri.sock beside the pidfile"),
 )
 
 ADMIN = Section(
@@ -50,22 +50,22 @@ FILE = Section(
         "Where clients connect, as endpoint strings. The command line's `--port N` stands for [\"tcp:N\"] and replaces "
         "the list.",
         default='["tcp:8080"]', example='["tcp:8080:interface=127.0.0.1", "unix:/run/vestri.http"]'),
-    Key("watch", BOOLEAN, "Reloads when the file changes.",
-        default="false", example="true", **LATER, absence=False),
+    later("watch", BOOLEAN, "Reloads when the file changes.",
+        default="false", example="true", absence=False),
     Key("control", CONTROL, "The control socket."),
     Key("workers", WORKERS, "Processes; `auto` = one for each core.",
         default="1", example="auto", unit="processes", supported=MANY_WORKERS, absence=1),
     Key("trusted_proxies", TRUSTED_PROXIES, "Networks whose X-Forwarded-* fields are believed.",
         default="[]", example='["10.0.0.0/8", "fd00::/8"]'),
-    Key("access_log", ACCESS_LOG, "One line for each request, in batches, past the event log."),
-    Key("admin", ADMIN, "The admin site.", otherwise="none", **LATER),
+    Key("access_log", ACCESS_LOG, "What is told of each request, in batches, past the event log."),
+    later("admin", ADMIN, "The admin site.", otherwise="none"),
     Key("shutdown", SHUTDOWN, "What SIGTERM does."),
     Key("limits", LIMITS, "Of the client side, for the whole file."),
     Key("timeouts", Section(*CLIENT_TIMEOUTS, *SERVICE_TIMEOUTS),
         "Of the client side; from `connect` on they are the defaults of all services."),
     Key("services", ListOf(SERVICE, "a list of services", 1), "What is balanced.", required=True),
-    Key("tests", ListOf(TEST, "a list of tests"), "Requests and what must become of them; run by `vestri check` and "
+    later("tests", ListOf(TEST, "a list of tests"), "Requests and what must become of them; run by `vestri check` and "
         "before every reload.",
-        default="[]", **LATER, absence=()),
+        default="[]", absence=()),
     expected="a mapping that begins with a key such as 'services:'",
 )

@@ -15,12 +15,13 @@ TRUSTED_PROXIES = Either(
 )
 
 ACCESS_LOG = Section(
-    Key("format", choice("common", "json", "off"), "One line for each request, or none.",
+    Key("format", choice("common", "json", "off"), "One line for each request, in this form, or none.",
         default="common", example="json"),
     Key("path", OrNull(text("a path, or - for standard output", r"[^\x00]+")),
         "A file, opened anew on SIGUSR1, or `-` for standard output. A daemon without a path writes no access log, "
         "and says so.",
         default='"-"', example="/var/log/vestri/access.log"),
+    expected="a mapping such as {format: off}",
 )
 
 SHUTDOWN = Section(

@@ -4,12 +4,15 @@ from vestri.config.kinds import Anything, Either, Key, MapOf, Section
 from vestri.config.scalars import FIELD_NAME, FIELD_VALUE, duration, or_off, text, whole
 
 #: Whether replicas are reached over TLS. False: an https:// url is "not supported yet".
-HTTPS_REPLICAS = False
+HTTPS_REPLICAS = True
 #: Whether `workers` may be other than 1. False: any other is "not supported yet".
-MANY_WORKERS = False
+MANY_WORKERS = True
 
-#: Of a key whose behaviour is not there yet.
-LATER = {"supported": False}
+
+def later(name, kind, meaning, **rest):
+    """A `Key` whose behaviour is not there yet."""
+    return Key(name, kind, meaning, supported=False, **rest)
+
 
 NAME = text("a name of at most 200 characters", r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?")
 COUNT = or_off(whole(1))

@@ -6,9 +6,11 @@ from vestri.config import urls
 from vestri.config.kinds import Anything, Either, Key, ListOf, OrNull, Section
 from vestri.config.scalars import BOOLEAN, METHOD, OFF, PORT, SIGNED, duration, or_off, text, whole
 from vestri.config.schema.answers import HEADERS, REDIRECT, RESPOND, REWRITE, SPLIT
-from vestri.config.schema.common import COUNT, HEADER_FIELDS, LATER, NAME, STRATEGY, TIMEOUT
+from vestri.config.schema.common import COUNT, HEADER_FIELDS, HTTPS_REPLICAS, NAME, STRATEGY, TIMEOUT, later
 from vestri.config.schema.failures import BREAKER, DRAIN, OUTLIERS, QUEUE, RETRIES, STICKY
 from vestri.config.schema.matching import MATCHER
+
+SCHEMES = "http:// or https://" if HTTPS_REPLICAS else "http://; https:// is not supported yet"
 
 # fmt: off
 METADATA = Section(
@@ -18,25 +20,28 @@ METADATA = Section(
 )
 
 REPLICA = Section(
-    Key("url", urls.URL, "http:// or https://, and http:// where it says neither. A path is put before the request's.",
+    Key("url", urls.URL, f"{SCHEMES}. `localhost:8081` is http:// too. A path is put before the request's.",
         example='"http://127.0.0.1:8081"', required=True),
     Key("id", NAME, "A stable name, for logs, metrics and commands.",
         example="a", otherwise="the url"),
     Key("metadata", METADATA, "`weight`, and keys of your own, which are kept and shown."),
-    Key("backup", BOOLEAN, "Used only when no primary is available.",
-        default="false", example="true", **LATER, absence=False),
-    Key("max_requests", COUNT, "Requests at once.",
-        default="off", example="100", unit="requests", **LATER),
+    later("backup", BOOLEAN, "Used only when no primary is available.",
+        default="false", example="true", absence=False),
+    later("max_requests", COUNT, "Requests at once.",
+        default="off", example="100", unit="requests"),
+    expected='a mapping such as {url: "http://127.0.0.1:8081"}',
 )
 
+OFF_OR_MAPPING = "off, or a mapping such as {path: /health}"
 HEALTH = Either(
-    word=OFF,
+    expected=OFF_OR_MAPPING,
+    word=attrs.evolve(OFF, expected=OFF_OR_MAPPING),
     section=Section(
         Key("path", urls.PROBE_PATH, "The path asked for, with its query. Without it: `GET /`, and any HTTP answer "
             "at all counts as passed.",
             example="/health", otherwise="`/`, any answer"),
-        Key("method", METHOD, "The method of the probe.",
-            default="GET", example="HEAD"),
+        Key("method", METHOD, "The method of the probe; HEAD where no body is wanted.",
+            default="GET", example="OPTIONS"),
         Key("interval", duration(), "From one probe of a replica to its next.",
             default="5s", example="10s"),
         Key("timeout", duration(), "For head and body together; at most the interval.",
@@ -84,30 +89,31 @@ SERVICE = Section(
     Key("matcher", MATCHER, "Which requests it takes. Text is a path prefix by whole segments: /api takes /api and "
         "/api/users, not /apis. Of a mapping, all conditions must hold.",
         default="/", example="/api/v1"),
-    Key("priority", whole(-1_000_000, 1_000_000, SIGNED), "Higher goes first, whatever the matchers say.",
-        default="0", example="10", **LATER, absence=0),
+    later("priority", whole(-1_000_000, 1_000_000, SIGNED), "Higher goes first, whatever the matchers say.",
+        default="0", example="10", absence=0),
     Key("strategy", STRATEGY, "How a replica is chosen: a name, or a mapping with the strategy's own settings.",
         example="WeightedRoundRobin", otherwise="that of the file"),
     Key("replicas", ListOf(REPLICA, "a list of replicas", 1), "The servers behind it."),
-    Key("discovery", Anything(), "Where the replicas are found, in place of a list.",
-        example="{}", **LATER),
-    Key("redirect", REDIRECT, "Sends clients elsewhere, in place of replicas.", **LATER),
-    Key("respond", RESPOND, "A fixed answer, in place of replicas.", **LATER),
-    Key("split", SPLIT, "Shares the requests out to other services, in place of replicas.", **LATER),
+    later("discovery", Anything(), "Where the replicas are found, in place of a list.",
+        example="{}"),
+    later("redirect", REDIRECT, "Sends clients elsewhere, in place of replicas."),
+    later("respond", RESPOND, "A fixed answer, in place of replicas."),
+    later("split", SPLIT, "Shares the requests out to other services, in place of replicas."),
     Key("host", urls.HOST_FIELD, "What the replica sees as Host: `pass` (as it came), `replica` (the replica's own), "
         "or a host of your own.",
         default="pass", example="replica"),
     Key("health", HEALTH, "How replicas are probed; `off` = never. Every service is probed unless it says so."),
-    Key("outliers", OUTLIERS, "Takes out replicas that fail live requests.", **LATER),
-    Key("retries", RETRIES, "Tries again at another replica.", **LATER),
-    Key("queue", QUEUE, "Waits for a replica.", otherwise="no waiting: 503 at once", **LATER),
-    Key("breaker", BREAKER, "Stops asking a service that fails.", otherwise="none", **LATER),
-    Key("slow_start", or_off(duration()), "How long a replica that is back takes to its full share.",
-        default="off", example="30s", **LATER),
-    Key("sticky", STICKY, "Keeps a client at its replica.", otherwise="none", **LATER),
-    Key("drain", DRAIN, "Taking replicas out.", **LATER),
+    later("outliers", OUTLIERS, "Takes out replicas that fail live requests."),
+    later("retries", RETRIES, "Tries again at another replica."),
+    later("queue", QUEUE, "Waits for a replica.", otherwise="no waiting: 503 at once"),
+    later("breaker", BREAKER, "Stops asking a service that fails.", otherwise="none"),
+    later("slow_start", or_off(duration()), "How long a replica that is back takes to its full share.",
+        default="off", example="30s"),
+    later("sticky", STICKY, "Keeps a client at its replica.", otherwise="none"),
+    later("drain", DRAIN, "Taking replicas out."),
     Key("timeouts", Section(*OWN_TIMEOUTS), "Those of this service."),
-    Key("rewrite", REWRITE, "Changes the path.", **LATER),
-    Key("headers", HEADERS, "Changes header fields.", **LATER),
+    later("rewrite", REWRITE, "Changes the path."),
+    later("headers", HEADERS, "Changes header fields."),
     one_of=("replicas", "discovery", "redirect", "respond", "split"),
+    expected="a mapping with name and replicas",
 )
