@@ -130,8 +130,11 @@ def _first(said, name, valid):
 def _address(hop):
     """An element of X-Forwarded-For as a plain address, its port and brackets dropped, or None.
 
-    An IPv4 address that is written as one of IPv6 is told as what it is.
+    An IPv4 address that is written as one of IPv6 is told as what it is. One with a zone is none: it means
+    something on one machine alone, and may hold any characters.
     """
+    if "%" in hop:
+        return None
     bare = re.fullmatch(r"\[([^\]]*)\](?::\d+)?|([^:]*):\d+|(.*)", hop, re.DOTALL)
     text = next(group for group in bare.groups() if group is not None)
     try:

@@ -1,15 +1,17 @@
 """A request that a stock twisted.web `Site` has read, as the client of an exchange."""
 
 from twisted.internet.interfaces import IPushProducer
+from twisted.web.http import NO_CONTENT
 from zope.interface import implementer
 
 from vestri.errors import RequestError
-from vestri.http1 import LENGTH, RequestReader
+from vestri.http1 import RequestReader
 from vestri.proxying import own_answer
 from vestri.proxying.exchange import Exchange
+from vestri.proxying.sweep import NEVER
 
-#: Fields of a request that say how its body came to the `Site`, which has read it whole, or how its connection stands.
-DROPPED = frozenset({b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect"})
+#: Fields of a request that say how its body came to the `Site`, which has read it whole, or ask for what it has not.
+DROPPED = frozenset({b"content-length", b"transfer-encoding", b"upgrade", b"expect", b"te"})
 
 
 @implementer(IPushProducer)
@@ -17,14 +19,16 @@ class WebClient:
     """Has the methods that an `Exchange` calls on its client, and answers through a twisted.web request.
 
     The head is read by the same reader as any other, so that nothing is accepted here that is not there.
+    deadline: of the whole request, met by the sweep.
     """
 
     tunnel = None
+    deadline = NEVER
 
     def __init__(self, request, site):
         self._request, self._site = request, site
         self.peer = site.address_of(request.getClientAddress())
-        self.seconds, self.sweep, self.finished = site.seconds, site.sweep, site.finished
+        self.seconds, self.sweep = site.seconds, site.sweep
         self._exchange = None
 
     def begin(self):
@@ -39,7 +43,21 @@ class WebClient:
         exchange = self._start(head)
         origin = self._site.forwarding.origin(head, self.peer, self._scheme())
         exchange.client_ip, exchange.request_id, exchange.origin_lines = origin.client_ip, origin.request_id, origin.lines
-        exchange.begin(self._site.relay, body, True)
+        exchange.begin(self._relay, body, True)
+
+    def _relay(self, exchange):
+        self._site.limit_body(exchange.bytes_in)
+        self.sweep.watch(self)
+        self._site.relay(exchange)
+        self.deadline = exchange.ends
+
+    def overdue(self, now):
+        """The sweep found that the request takes too long."""
+        self._exchange.fail(RequestError("total_timeout"))
+
+    def finished(self, exchange):
+        self.sweep.forget(self)
+        self._site.finished(exchange)
 
     def _start(self, head):
         now = self.seconds()
@@ -49,7 +67,8 @@ class WebClient:
 
     def _head(self, length):
         request = self._request
-        lines = [b"%b %b HTTP/1.1" % (request.method, request.uri)]
+        version = b"HTTP/1.0" if request.clientproto == b"HTTP/1.0" else b"HTTP/1.1"
+        lines = [b"%b %b %b" % (request.method, request.uri, version)]
         lines += [
             b"%b: %b" % (name, value)
             for name, values in request.requestHeaders.getAllRawHeaders()
@@ -76,7 +95,7 @@ class WebClient:
         self._set_status(head.status, head.status_line.split(b" ", 2)[2].rstrip(b"\r\n"))
         for line in head.relayed.split(b"\r\n")[:-1]:
             request.responseHeaders.addRawHeader(*line.split(b": ", 1))
-        if head.framing == LENGTH:
+        if head.length is not None and head.status != NO_CONTENT:
             request.responseHeaders.setRawHeaders(b"content-length", [b"%d" % head.length])
         request.registerProducer(self, True)
         self.answer_body(payload)

@@ -28,6 +28,8 @@ class BalancingResource(ReverseProxyResource):
 
     def getChild(self, path, request):
         """Everything below the matcher path is its own, but for what is mounted there."""
+        request.prepath += request.postpath
+        request.postpath.clear()
         return self
 
     def render(self, request):
