@@ -13,3 +13,13 @@ def argument(word):
             raise ArgumentTypeError(str(error) or f"expected {word.expected}, got '{text}'") from None
 
     return parse
+
+
+def react(main, *args):
+    """Run the reactor for main(reactor, *args), as Twisted's `react` does. Returns the exit status."""
+    from twisted.internet import task
+
+    try:
+        task.react(main, args)
+    except SystemExit as end:
+        return end.code

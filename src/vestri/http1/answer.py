@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from vestri.errors import RequestError
-from vestri.http1.fields import HOP_BY_HOP, Names, content_length, members, parsed
+from vestri.http1.fields import HOP_BY_HOP, Names, check_unfinished, content_length, members, parsed
 from vestri.http1.framing import CHUNKED, LENGTH, NONE, UNTIL_CLOSE, ChunkedBody, CloseBody, LengthBody
 
 #: status-line of RFC 9112 section 4. Servers in use leave out the space before an empty reason phrase.
@@ -66,14 +66,12 @@ class AnswerReader:
 
         method: of the request; an answer to HEAD has no body.
         """
-        if self._buffer:
-            since = max(0, len(self._buffer) - 3)
+        checked = len(self._buffer)
+        if checked:
             data = self._buffer + data
-        else:
-            since = 0
-        end = data.find(b"\r\n\r\n", since, LARGEST_HEAD)
+        end = data.find(b"\r\n\r\n", max(0, checked - 3), LARGEST_HEAD)
         if end < 0:
-            self._check_begun(data)
+            self._check_begun(data, checked)
             self._buffer = data
             return None
         self._buffer, self._rest = b"", data[end + 4 :]
@@ -84,10 +82,11 @@ class AnswerReader:
         rest, self._rest = self._rest, b""
         return rest
 
-    def _check_begun(self, data):
+    def _check_begun(self, data, checked):
         """Refuse what cannot become a head, without waiting for its end."""
         if not data.startswith(b"HTTP/1.", 0, 7) and not b"HTTP/1.".startswith(data[:7]):
             raise RequestError("bad_response", "not HTTP")
+        check_unfinished(data, checked)
         if len(data) >= LARGEST_HEAD:
             raise RequestError("bad_response", "a head without end")
 

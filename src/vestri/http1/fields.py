@@ -58,6 +58,18 @@ def lines_of(section):
     return lines
 
 
+def check_unfinished(begun, checked):
+    """Refuse what cannot become the lines of a head, without waiting for its end.
+
+    checked: how many bytes at the beginning were fine before.  Raises RequestError.
+    """
+    fresh = begun[checked - begun.endswith(b"\r", 0, checked) :]
+    ends = fresh.count(b"\r\n")
+    lone_cr = fresh.count(b"\r") - ends - fresh.endswith(b"\r")
+    if lone_cr or fresh.count(b"\n") != ends or fresh.translate(None, SECTION_BYTES):
+        raise RequestError("bad_request", "a head with control characters, or lines that do not end in CRLF")
+
+
 def parsed(section, names):
     """(spelled name, lower-case name, its reader, value) of each line of a field section."""
     known, learn = names.known, names.learn

@@ -4,7 +4,7 @@ import re
 
 from vestri.errors import RequestError
 from vestri.http1 import request_fields
-from vestri.http1.fields import SECTION_BYTES, TOKEN
+from vestri.http1.fields import TOKEN, check_unfinished
 from vestri.http1.framing import CHUNKED, LENGTH, NONE, ChunkedBody, LengthBody
 
 VERSIONS = {b"HTTP/1.1": 11, b"HTTP/1.0": 10}
@@ -12,6 +12,8 @@ VERSIONS = {b"HTTP/1.1": 11, b"HTTP/1.0": 10}
 USUAL = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT"})
 #: What a request target may hold: visible ASCII, which is what RFC 3986 allows and a little more, and no fragment.
 TARGET_BYTES = bytes(set(range(0x21, 0x7F)) - {ord("#")})
+#: Empty lines before a request line that are passed over (RFC 9112 section 2.2 asks for at least one).
+EMPTY_LINES = 8
 #: http-URI and https-URI of RFC 9110 section 4.2, as far as their authority.
 ABSOLUTE = re.compile(rb"(https?)://([^/?]+)(.*)", re.IGNORECASE)
 DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
@@ -24,7 +26,8 @@ class RequestHead:
 
     target: in origin form, or `*`.  host: the value of Host, b"" where an HTTP/1.0 request has none.
     version: 11 or 10.  framing: NONE, LENGTH or CHUNKED.  keep_alive: whether the client wants the connection
-    to stay.  upgrade: the protocols that it offers to switch to, or None.
+    to stay.  upgrade: the protocols that it offers to switch to, or None. An offer with a body is passed over (RFC 9110
+    section 7.8 leaves us free): servers disagree on whether the body comes before the switch.
     """
 
     __slots__ = ("expects_continue", "fields", "framing", "host", "keep_alive", "method", "target", "upgrade", "version")
@@ -33,7 +36,7 @@ class RequestHead:
         self.method, self.target, self.version, self.host, self.fields = method, target, version, host, fields
         self.framing = CHUNKED if fields.chunked else NONE if fields.length is None else LENGTH
         if version == 11:
-            self.keep_alive, self.upgrade = not fields.close, fields.upgrade
+            self.keep_alive, self.upgrade = not fields.close, None if fields.chunked or fields.length else fields.upgrade
             self.expects_continue = fields.expects_continue and (fields.chunked or bool(fields.length))
         else:
             self.keep_alive, self.upgrade = fields.keep_alive and not fields.close, None
@@ -64,10 +67,10 @@ class RequestReader:
     bytes come in, the result is the same.
     """
 
-    __slots__ = ("_buffer", "_limits", "_rest")
+    __slots__ = ("_buffer", "_empty_lines", "_limits", "_rest")
 
     def __init__(self, limits):
-        self._limits, self._buffer, self._rest = limits, None, b""
+        self._limits, self._buffer, self._rest, self._empty_lines = limits, None, b"", 0
 
     @property
     def partial(self):
@@ -95,6 +98,7 @@ class RequestReader:
         while buffer.startswith(b"\r\n"):
             del buffer[:2]
             checked = 0
+            self._count_empty_line()
         size = self._limits.header_size
         end = buffer.find(b"\r\n\r\n", max(0, checked - 3), size)
         if end < 0:
@@ -104,8 +108,13 @@ class RequestReader:
             if not buffer:
                 self._buffer = None
             return None
-        self._rest, self._buffer = bytes(buffer[end + 4 :]), None
+        self._rest, self._buffer, self._empty_lines = bytes(buffer[end + 4 :]), None, 0
         return self._head(bytes(buffer[:end]))
+
+    def _count_empty_line(self):
+        self._empty_lines += 1
+        if self._empty_lines > EMPTY_LINES:
+            raise RequestError("bad_request", "empty lines and no request")
 
     def _too_large(self, buffer):
         if buffer.find(b"\r\n", 0, self._limits.header_size) < 0:
@@ -117,11 +126,7 @@ class RequestReader:
         line_end = begun.find(b"\r\n")
         if line_end >= checked - 1 and line_end >= 0:
             _request_line(begun[:line_end])
-        fresh = begun[checked - begun.endswith(b"\r", 0, checked) :]
-        ends = fresh.count(b"\r\n")
-        lone_cr = fresh.count(b"\r") - ends - fresh.endswith(b"\r")
-        if lone_cr or fresh.count(b"\n") != ends or fresh.translate(None, SECTION_BYTES):
-            raise RequestError("bad_request", "a head with control characters, or lines that do not end in CRLF")
+        check_unfinished(begun, checked)
 
     def _head(self, head):
         line, _, section = head.partition(b"\r\n")
@@ -130,12 +135,12 @@ class RequestReader:
         if fields.count > self._limits.header_count:
             raise RequestError("header_too_large", "the head has too many fields")
         host = fields.host
-        if not target.startswith(b"/"):
-            target, host = _other_form(method, target, host)
         if version == 10:
             _check_10(method, fields)
         elif host is None:
             raise RequestError("bad_request", "no Host")
+        if not target.startswith(b"/") or method == b"CONNECT":
+            target, host = _other_form(method, target, host)
         return RequestHead(method, target, version, host or b"", fields)
 
 

@@ -7,7 +7,7 @@ from vestri.errors import RequestError
 from vestri.http1.fields import HOP_BY_HOP, Names, content_length, members, parsed
 
 #: uri-host and port of RFC 3986 section 3.2, without the characters that no host in use has.
-AUTHORITY = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{0,5}))?")
+AUTHORITY = re.compile(rb"(?:[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*\.?|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{0,5}))?")
 #: What a client, or a proxy before us, says about where a request came from: believed or not by
 #: `proxying.forwarding`, and never relayed unseen. All other X-Forwarded-... fields are of the kind.
 FORWARDING = frozenset({b"forwarded", b"x-real-ip", b"x-request-id", b"x-vestri-attempt"})
@@ -26,7 +26,7 @@ class RequestFields:
     """
 
     __slots__ = (
-        "_section", "chunked", "close", "count", "expects_continue", "forwarding", "host", "keep_alive", "length",
+        "_section", "chunked", "close", "codings", "count", "expects_continue", "forwarding", "host", "keep_alive", "length",
         "nominated", "offered", "relayed", "te_trailers", "upgrade", "via",
     )  # fmt: skip
 
@@ -34,7 +34,7 @@ class RequestFields:
         self._section = section
         self.chunked = self.close = self.keep_alive = self.te_trailers = self.expects_continue = False
         self.host = self.length = self.forwarding = self.upgrade = None
-        self.nominated, self.offered, self.via, self.count = frozenset(), (), (), 0
+        self.nominated, self.codings, self.offered, self.via, self.count = frozenset(), (), (), (), 0
 
     def get(self, wanted):
         """The value of the first field of that lower-case name, or None."""
@@ -52,14 +52,25 @@ def _read(section):
         fields.count += 1
         if reader is None or reader(fields, name, value):
             lines.append((name, b"%b: %b\r\n" % (spelled, value)))
-    if fields.chunked and fields.length is not None:
-        raise RequestError("bad_request", "both Content-Length and Transfer-Encoding")
+    if fields.codings:
+        _settle_framing(fields)
     _settle_connection(fields)
     fields.relayed = b"".join([line for name, line in lines if name not in fields.nominated])
     return fields
 
 
 _read_once = lru_cache(REMEMBERED)(_read)
+
+
+def _settle_framing(fields):
+    """chunked, once and alone, is what we know of transfer codings (RFC 9112 sections 6.1 and 6.3)."""
+    if fields.length is not None:
+        raise RequestError("bad_request", "both Content-Length and Transfer-Encoding")
+    if fields.codings != (b"chunked",):
+        *others, last = fields.codings
+        unknown = last == b"chunked" and others and not {b"", b"chunked", b"identity"} & set(others)
+        raise RequestError("bad_request", "a transfer coding other than chunked", status=501 if unknown else 400)
+    fields.chunked = True
 
 
 def _settle_connection(fields):
@@ -97,10 +108,7 @@ def _content_length(fields, name, value):
 
 
 def _transfer_encoding(fields, name, value):
-    if fields.chunked or members(value) != [b"chunked"] or value.count(b","):
-        unknown = not fields.chunked and value.lower().endswith(b"chunked") and b"," in value
-        raise RequestError("bad_request", "a transfer coding other than chunked", status=501 if unknown else 400)
-    fields.chunked = True
+    fields.codings += tuple(part.strip(b" \t").lower() for part in value.split(b","))
 
 
 def _connection(fields, name, value):

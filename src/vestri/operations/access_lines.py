@@ -105,7 +105,7 @@ class JsonLine:
         )
 
 
-FORMATS = {"common": CommonLine, "json": JsonLine}
+FORMATS: dict[str, type[CommonLine] | type[JsonLine]] = {"common": CommonLine, "json": JsonLine}
 
 
 def _asked(head):

@@ -18,7 +18,7 @@ log = Logger()
 
 
 class LogFile(Service):
-    """Lines appended to a file or to standard output. It never raises and never waits.
+    """Lines appended to a file or to standard output. It never raises, and never waits for a reader.
 
     Lines that cannot be written are dropped and counted; the event log says when that begins, and how
     many they were when it is over. No line is torn: where half of one was taken, its other half goes first.
@@ -29,6 +29,7 @@ class LogFile(Service):
 
     def __init__(self, path, clock, open_outlet=open_outlet):
         self.path = path if path == STANDARD_OUTPUT else os.path.abspath(path)
+        self._where = "standard output" if path == STANDARD_OUTPUT else self.path
         self._clock, self._open = clock, open_outlet
         self._outlet = open_outlet(self.path)
         self._lines, self._size, self._timer = [], 0, None
@@ -67,7 +68,7 @@ class LogFile(Service):
         try:
             outlet = self._open(self.path)
         except OSError as error:
-            log.error("log {path} stays where it is: {why}", path=self.path, why=_why(error))
+            log.error("log to {where}: it stays where it is: {why}", where=self._where, why=_why(error))
             return
         old, self._outlet = self._outlet, outlet
         if self._torn and not os.path.samestat(old.stat(), outlet.stat()):
@@ -121,13 +122,13 @@ class LogFile(Service):
         stuck = isinstance(error, BlockingIOError)
         if not self._lost and not (stuck and self.path == STANDARD_OUTPUT):
             why = "nobody reads it" if stuck else _why(error)
-            log.error("log {path}: lines are dropped: {why}", path=self.path, why=why)
+            log.error("log to {where}: lines are dropped: {why}", where=self._where, why=why)
         self._lost += count
         self._lost_at = self._clock.seconds()
 
     def _recover(self):
         if self._clock.seconds() - self._lost_at >= QUIET:
-            log.warn("log {path}: written again; lines dropped: {count}", path=self.path, count=self._lost)
+            log.warn("log to {where}: written again; lines dropped: {count}", where=self._where, count=self._lost)
             self._lost = 0
 
     def __repr__(self):

@@ -1,4 +1,4 @@
-"""Where the lines of a log go: files, pipes, terminals and sockets, written to without ever waiting.
+"""Where the lines of a log go: files, pipes, terminals and sockets, written to without waiting for a reader.
 
 An outlet has `write(data)`, which returns how many bytes were taken and raises BlockingIOError where
 that would be none, or another OSError; `stat()`; and `close()`.

@@ -1,0 +1,1 @@
+"""A client's request becomes a relayed answer."""

@@ -1,5 +1,7 @@
 """``vestri demo``: a balancer and three replicas, to be played with."""
 
+from vestri.commands import react
+
 SUMMARY = "run a balancer with three replicas, and watch who gets the requests"
 
 
@@ -8,9 +10,7 @@ def add_arguments(parser):
 
 
 def run(args):
-    """Runs until a signal ends it. Raises SystemExit(1) where the balancer ends of itself."""
-    from twisted.internet.task import react
-
+    """Run until a signal ends it. Returns the exit status: 1 where it cannot go on by itself."""
     from vestri.commands.demo.running import run_demo
 
-    react(run_demo)
+    return react(run_demo)

@@ -9,14 +9,14 @@ from rich.text import Text
 
 from vestri.commands.demo.picture import hints
 
-#: The columns: name, justification, width, and the width of the terminal from which it is shown.
+#: The columns: name, whether it holds numbers, width, and the width of the terminal from which it is shown.
 COLUMNS = (
-    ("replica", "left", 7, 0),
-    ("weight", "right", 6, 66),
-    ("requests", "right", 8, 0),
-    ("share", "right", 5, 32),
-    ("", "left", 14, 76),
-    ("state", "left", 17, 52),
+    ("replica", False, 7, 0),
+    ("weight", True, 6, 66),
+    ("requests", True, 8, 0),
+    ("share", True, 5, 32),
+    ("", False, 14, 76),
+    ("state", False, 17, 52),
 )
 #: Lines of the terminal from which the hints are shown as well.
 ROOMY = 18
@@ -50,8 +50,8 @@ class LivePicture:
     def _drawn(self, standings, tally):
         shown = [column for column in COLUMNS if self._console.width >= column[-1]]
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        for name, justify, width, _ in shown:
-            table.add_column(name, justify=justify, min_width=width, no_wrap=True)
+        for name, numbers, width, _ in shown:
+            table.add_column(name, justify="right" if numbers else "left", min_width=width, no_wrap=True)
         for each in standings:
             cells = _cells(each, sum(tally.answered.values()))
             table.add_row(*(cells[name] for name, *_ in shown))

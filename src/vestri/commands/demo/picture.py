@@ -48,18 +48,21 @@ def hints(url):
 
 
 class Lines:
-    """For a file or a pipe. interval: seconds between two looks."""
+    """For a file or a pipe. interval: seconds between two looks.  on_gone: called once, when nobody reads any more."""
 
     interval = 1.0
 
     def __init__(self, on_gone, out=None):
         self._on_gone, self._out, self._total = on_gone, out or sys.stdout, 0
+        self._gone = False
 
     def say(self, text):
         try:
             print(text, file=self._out, flush=True)
         except BrokenPipeError:
-            self._on_gone()
+            if not self._gone:
+                self._gone = True
+                self._on_gone()
 
     def invite(self, url):
         self.say(f"Vestri answers at {url}")

@@ -24,7 +24,8 @@ EVENT = re.compile(r"[0-9T:+-]{20,} \[(?P<source>[^]]*)\] (?P<text>.*)")
 
 def run_demo(reactor):
     """Run it until the reactor stops. Returns a Deferred that fails with SystemExit(1) where it cannot go on."""
-    demo = Demo(reactor, plan(taken), picture(on_gone=reactor.stop), listens)
+    seen = picture(on_gone=lambda: reactor.callWhenRunning(reactor.stop))
+    demo = Demo(reactor, plan(taken), seen, listens)
     reactor.addSystemEventTrigger("before", "shutdown", demo.close)
     signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(reactor.stop))
     demo.open()
@@ -60,7 +61,8 @@ class Demo:
     def close(self):
         """End everything. Returns a Deferred, once it has ended."""
         self._closing = True
-        self._beat.stop()
+        if self._beat.running:
+            self._beat.stop()
         for call in self._returns.values():
             call.cancel()
         ends = [child.stop() for child in (self._balancer, *self._replicas) if child.pid]

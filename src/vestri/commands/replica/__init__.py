@@ -1,6 +1,6 @@
 """``vestri replica``: a small web server to stand behind a balancer, for trying things out."""
 
-from vestri.commands import argument
+from vestri.commands import argument, react
 from vestri.config.scalars import PERCENTAGE, duration, size, whole
 
 SUMMARY = "a small web server to be balanced, for trying things out"
@@ -18,9 +18,7 @@ def add_arguments(parser):
 
 
 def run(args):
-    """Serves until a signal ends it. Raises SystemExit(1) where the port cannot be had."""
-    from twisted.internet.task import react
-
+    """Serve until a signal ends it. Returns the exit status: 1 where the port cannot be had."""
     from vestri.commands.replica.server import serve
 
-    react(serve, (args,))
+    return react(serve, args)
