@@ -10,8 +10,10 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from fleet import pool
-from vestri.health import Asker, HealthMonitor, Outcome, Recorder
-from vestri.health.monitor import BEAT, CATCHING_UP, IN_DOUBT, PARALLEL, PER_BEAT
+from vestri.health.asker import Asker
+from vestri.health.monitor import BEAT, CATCHING_UP, IN_DOUBT, PARALLEL, PER_BEAT, HealthMonitor
+from vestri.health.question import Outcome
+from vestri.health.recorder import Recorder
 from vestri.model import HealthCheck
 
 PASSED, FAILED = Outcome(True, "answered 200"), Outcome(False, "answered 503")

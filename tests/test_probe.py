@@ -12,8 +12,9 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from fleet import replica
-from vestri.health import Asker, Outcome, Question
-from vestri.health.probe import BODY_READ, USER_AGENT, cause_of, probe
+from vestri.health.asker import Asker
+from vestri.health.probe import BODY_READ, cause_of, probe
+from vestri.health.question import USER_AGENT, Outcome, Question
 from vestri.model import HealthCheck, Replica
 
 HEALTH = HealthCheck(path="/health")

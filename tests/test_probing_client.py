@@ -7,9 +7,10 @@ from twisted.web.client import URI
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
-from vestri.health import Asker, Outcome, Question, probing_client
-from vestri.health.client import ReplicaEndpoints
+from vestri.health.asker import Asker
+from vestri.health.client import ReplicaEndpoints, probing_client
 from vestri.health.probe import BODY_READ
+from vestri.health.question import Outcome, Question
 from vestri.model import HealthCheck, Replica
 from wire import Replica as Scripted
 from wire import hang, request, reset, send

@@ -6,7 +6,8 @@ from twisted.logger import formatEvent, globalLogPublisher
 from fleet import member, pool
 from vestri.errors import UnknownReplica
 from vestri.events import HealthChanged
-from vestri.health import Health, Outcome, Recorder, log_change
+from vestri.health.question import Outcome
+from vestri.health.recorder import Health, Recorder, log_change
 from vestri.model import HealthCheck
 
 PASSED, FAILED = Outcome(True, "answered 200"), Outcome(False, "connection refused")

@@ -7,7 +7,9 @@ from random import Random
 import attrs
 
 from vestri.balancer import Balancer
-from vestri.health import Asker, HealthMonitor, Recorder, log_change, probing_client
+from vestri.health.asker import Asker
+from vestri.health.monitor import HealthMonitor
+from vestri.health.recorder import Recorder, log_change
 from vestri.operations import open_log
 from vestri.pool import Pool
 from vestri.proxying.destination import Destination
@@ -19,7 +21,6 @@ from vestri.proxying.sweep import Sweep, interval_for
 from vestri.routing import Routes
 from vestri.selection import STRATEGIES, Selector
 from vestri.transport import ClientEndpoint, server_endpoint
-from vestri.workers import Supervisor
 
 #: Descriptors wanted for each client connection that may be open: its own, and one to a replica.
 PER_CONNECTION = 2
@@ -80,6 +81,8 @@ def serving(configuration, reactor, endpoints, observers=(log_change,)):
 
 def supervising(configuration, reactor, endpoints):
     """The `Supervisor` of a configuration with several workers. It probes for all of them, and serves nobody itself."""
+    from vestri.workers import Supervisor  # it brings AMP along, which one process alone does not need
+
     pools = {service.name: Pool.of(service) for service in configuration.services}
     told = []  # by the recorder, which the supervisor needs first
     recorder = Recorder(_checked(pools, configuration), [log_change, lambda change: [tell(change) for tell in told]])
@@ -118,8 +121,10 @@ def _destination(service, sweep, reactor):
 
 
 def _client(reactor):
-    """What asks the replicas. Importing treq takes longer than all of the start before it, so it waits until we listen."""
+    """What asks the replicas."""
     from treq.client import HTTPClient
+
+    from vestri.health.client import probing_client
 
     return probing_client(HTTPClient, reactor)
 

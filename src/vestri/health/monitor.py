@@ -9,7 +9,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from vestri.health.probe import Question
+from vestri.health.question import Question
 
 #: Seconds between two looks at what is due; also the shortest interval of a probe.
 BEAT = 0.25

@@ -1,6 +1,5 @@
-"""One question to one replica, and what its answer means."""
+"""Asking one replica one question, once, and never failing."""
 
-import attrs
 from twisted.internet import error
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.protocol import Protocol, connectionDone
@@ -8,12 +7,10 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 
+from vestri.health.question import Outcome
+
 #: Bytes of an answer's body that are read; what comes after them is of no interest.
 BODY_READ = 64 * 1024
-#: Any answer will do, where the configuration does not say what to ask for.
-ANY_STATUS = ((0, 999),)
-#: What the log of a replica says about who asks.
-USER_AGENT = "Vestri health probe"
 
 #: Kind of failure -> what it is called. The first kind that fits counts.
 CAUSES = (
@@ -24,72 +21,6 @@ CAUSES = (
     (error.ConnectionDone, "connection closed before the answer was complete"),
     (error.ConnectionLost, "connection reset"),
 )
-
-
-@attrs.frozen
-class Outcome:
-    """What a probe found. cause: why it passed or failed, in words, such as `answered 503`."""
-
-    passed: bool
-    cause: str
-
-
-@attrs.frozen
-class Question:
-    """What is asked, how often, and which answer passes. Equal questions have equal answers.
-
-    expect: inclusive (low, high) ranges of status codes.  body: bytes that the answer's must contain, or None.
-    timeout: seconds for connecting, head and body together.  interval: seconds from one probe to the next.
-    """
-
-    url: str
-    method: str
-    headers: tuple[tuple[str, str], ...]
-    expect: tuple[tuple[int, int], ...]
-    body: bytes | None
-    timeout: float
-    interval: float
-
-    @classmethod
-    def of(cls, replica, check):
-        """The question that a `model.HealthCheck` means for a `model.Replica`."""
-        authority = attrs.evolve(replica, port=check.port or replica.port).authority
-        named = {name.lower() for name, _ in check.headers}
-        return cls(
-            url=f"{replica.scheme}://{authority}{replica.base_path}{check.path or '/'}",
-            method=check.method,
-            headers=check.headers + (() if "user-agent" in named else (("User-Agent", USER_AGENT),)),
-            expect=ANY_STATUS if check.path is None else check.expect,
-            body=None if check.body is None else check.body.encode(),
-            timeout=check.timeout,
-            interval=check.interval,
-        )
-
-    def judge(self, status, body):
-        """The `Outcome` of an answer. body: its first `BODY_READ` bytes."""
-        if not any(low <= status <= high for low, high in self.expect):
-            return Outcome(False, f"answered {status}")
-        if self.body is not None and self.body not in body:
-            return Outcome(False, f"answered {status} without {self.body.decode()!r} in its body")
-        return Outcome(True, f"answered {status}")
-
-
-class Asker:
-    """Asks questions with a client that it makes when there is the first.
-
-    make_client: returns a client with treq's `request`; importing treq takes a while, and is to
-    come after listening.  clock: IReactorTime that measures the timeouts.
-    """
-
-    def __init__(self, make_client, clock):
-        self._make_client, self._clock = make_client, clock
-        self._client = None
-
-    def __call__(self, question):
-        """As `probe`."""
-        if self._client is None:
-            self._client = self._make_client()
-        return probe(self._client, question, self._clock)
 
 
 def probe(client, question, clock):

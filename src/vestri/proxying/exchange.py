@@ -202,8 +202,8 @@ class Exchange:
             self.client.interim(head)
 
     def invite_upload(self):
-        """Say 100 (Continue), once, to a client that asked for it and has sent no body yet."""
-        if self.head.expects_continue and not (self._continued or self.bytes_in or self.uploaded):
+        """Say 100 (Continue), once, to a client that asked for it, has sent no body yet and has no answer."""
+        if self.head.expects_continue and not (self._continued or self.bytes_in or self.uploaded or self.answered):
             self._continued = True
             self.client.invite_upload()
 

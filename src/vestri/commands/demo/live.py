@@ -28,7 +28,7 @@ class LivePicture:
     interval = 0.25
 
     def __init__(self, console):
-        self._console, self._url, self._seen = console, None, None
+        self._console, self._url, self._seen, self._size = console, None, None, console.size
         self._live = Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
         self._live.start()
 
@@ -39,7 +39,10 @@ class LivePicture:
         self._url = url
 
     def show(self, standings, tally):
-        seen = (standings, tally.total, self._url, self._console.size)
+        if self._console.size != self._size:  # the terminal has broken the lines anew, in its own way
+            self._size = self._console.size
+            self._console.clear()
+        seen = (standings, tally.total, self._url, self._size)
         if seen != self._seen:
             self._seen = seen
             self._live.update(self._drawn(standings, tally), refresh=True)

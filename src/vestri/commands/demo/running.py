@@ -26,10 +26,17 @@ def run_demo(reactor):
     """Run it until the reactor stops. Returns a Deferred that fails with SystemExit(1) where it cannot go on."""
     seen = picture(on_gone=lambda: reactor.callWhenRunning(reactor.stop))
     demo = Demo(reactor, plan(taken), seen, listens)
-    reactor.addSystemEventTrigger("before", "shutdown", demo.close)
+    reactor.addSystemEventTrigger("before", "shutdown", _end, demo)
     signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(reactor.stop))
     demo.open()
     return demo.over
+
+
+def _end(demo):
+    """A second Ctrl-C has nothing to add: what does not end by itself is ended by force within seconds."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    return demo.close()
 
 
 class Demo:
