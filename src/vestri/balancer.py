@@ -9,6 +9,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from vestri.errors import CannotServe
+from vestri.operations.counters import in_words
 
 log = Logger()
 
@@ -17,12 +18,13 @@ class Balancer(MultiService):
     """Everything that serves, as a Twisted service; its children run as long as it does.
 
     site: takes the connections.  endpoints: IStreamServerEndpoints.  shelves: the connections to all replicas.
-    shutdown: `model.Shutdown`.  reactor: IReactorTime.  on_reopen: called at SIGUSR1, when logs were moved.
+    shutdown: `model.Shutdown`.  reactor: IReactorTime.  counters: `Counters` of what was served.
+    on_reopen: called at SIGUSR1, when logs were moved.
     """
 
-    def __init__(self, site, endpoints, shelves, shutdown, reactor, on_reopen=None):
+    def __init__(self, site, endpoints, shelves, shutdown, reactor, counters, on_reopen=None):
         super().__init__()
-        self.site, self._endpoints, self._shelves = site, endpoints, shelves
+        self.site, self._endpoints, self._shelves, self._counters = site, endpoints, shelves, counters
         self._shutdown, self._reactor, self._on_reopen = shutdown, reactor, on_reopen
         self._signals = {}
 
@@ -60,6 +62,7 @@ class Balancer(MultiService):
             shelf.close()
         yield super().stopService()
         self._restore_signals()
+        log.info("{served}", served=in_words(self._counters.snapshot()))
 
     def reopen_logs(self):
         """Log files were moved: open them anew."""

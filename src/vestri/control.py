@@ -61,10 +61,18 @@ class Steer(amp.Command):
 
 
 class Count(amp.Command):
-    """To a worker: (service, replica) with the requests that it has had there, and has now."""
+    """To a worker: what it served (``services``, of `operations.counters`) and each replica's requests (``members``).
 
-    arguments = ()
-    response = ((b"counts", Json()),)
+    As JSON, of which one answer holds a piece: AMP's values end at 65,535 bytes. What is counted at offset 0 holds
+    for the offsets after it.
+    """
+
+    arguments = ((b"offset", amp.Integer()),)
+    response = ((b"piece", amp.String()), (b"size", amp.Integer()))
+
+
+#: Bytes of one piece.
+PIECE = 60_000
 
 
 class Reopen(amp.Command):

@@ -48,7 +48,7 @@ def makeService(options):
 
     sys.excepthook = _without_traceback
     configuration = options.configuration
-    if options.daemon and configuration.access_log.path is None and configuration.access_log.format != "off":
+    if options.daemon and configuration.access_log.path in (None, "-") and configuration.access_log.format != "off":
         warn("a daemon has no standard output: no access log is kept; access_log: {path: FILE} keeps one")
         configuration = attrs.evolve(configuration, access_log=AccessLog(format="off"))
     wiring.raise_descriptor_limit(configuration.limits.connections, warn)

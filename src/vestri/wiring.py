@@ -11,6 +11,7 @@ from vestri.health.asker import Asker
 from vestri.health.monitor import HealthMonitor
 from vestri.health.recorder import Recorder, log_change
 from vestri.operations import open_log
+from vestri.operations.counters import Counters
 from vestri.pool import Pool
 from vestri.proxying.destination import Destination
 from vestri.proxying.forwarding import Forwarding
@@ -27,11 +28,15 @@ PER_CONNECTION = 2
 
 @attrs.frozen
 class Wired:
-    """What one serving process consists of. pools: service name -> `Pool`.  recorder: writes their health."""
+    """What one serving process consists of.
+
+    pools: service name -> `Pool`.  recorder: writes their health.  counters: of what was served.
+    """
 
     balancer: Balancer
     pools: dict
     recorder: Recorder
+    counters: Counters
 
 
 def build(configuration, reactor):
@@ -52,14 +57,14 @@ def serving(configuration, reactor, endpoints, observers=(log_change,)):
 
     endpoints: to listen at.  observers: of changes of health.  Raises OSError when the access log cannot be opened.
     """
-    access_log = open_log(configuration.access_log, reactor)
+    access_log, counters = open_log(configuration.access_log, reactor), Counters()
     sweep = Sweep(reactor, time.monotonic, interval_for(_timeouts(configuration)))
     site = Site(
         configuration.limits,
         configuration.timeouts,
         Forwarding(configuration.trusted_proxies),
         sweep,
-        [access_log] if access_log else [],
+        [counters, access_log] if access_log else [counters],
     )
     destinations = [_destination(service, sweep, reactor) for service in configuration.services]
     mounted = _mount(destinations, site)
@@ -70,13 +75,14 @@ def serving(configuration, reactor, endpoints, observers=(log_change,)):
         [member.connections for destination in destinations for member in destination.members],
         configuration.shutdown,
         reactor,
+        counters,
         access_log and access_log.file.reopen,
     )
     for part in (access_log and access_log.file, sweep):
         if part:
             part.setServiceParent(balancer)
     pools = {destination.service.name: destination.pool for destination in destinations}
-    return Wired(balancer, pools, Recorder(_checked(pools, configuration), observers))
+    return Wired(balancer, pools, Recorder(_checked(pools, configuration), observers), counters)
 
 
 def supervising(configuration, reactor, endpoints):

@@ -1,5 +1,6 @@
 """One of several serving processes: `python -m vestri.worker SOCKETS`, started by the supervisor alone."""
 
+import json
 import os
 import pickle
 import signal
@@ -7,7 +8,7 @@ import sys
 
 from twisted.logger import LogLevel, formatEvent, globalLogBeginner
 
-from vestri.control import VERBS, Adopt, Count, Pipe, Reopen, Serving, Steer, Stop
+from vestri.control import PIECE, VERBS, Adopt, Count, Pipe, Reopen, Serving, Steer, Stop
 from vestri.errors import VestriError
 from vestri.transport import install_reactor, server_endpoint
 from vestri.workers import ANSWERS, COMMANDS, EVENTS, FIRST_SOCKET, SNAPSHOT
@@ -22,6 +23,7 @@ class Orders(Pipe):
     def __init__(self, wired, stop):
         super().__init__()
         self._wired, self._stop = wired, stop
+        self._counted = b""
 
     def connectionMade(self):
         super().connectionMade()
@@ -40,13 +42,17 @@ class Orders(Pipe):
         return {}
 
     @Count.responder
-    def count(self):
-        rows = [
-            (pool.service, member.replica.id, {"selected": member.selected, "in_flight": member.in_flight})
+    def count(self, offset):
+        if offset == 0:
+            self._counted = json.dumps(self._count()).encode("ascii")
+        return {"piece": self._counted[offset : offset + PIECE], "size": len(self._counted)}
+
+    def _count(self):
+        members = {
+            pool.service: {each.replica.id: {"selected": each.selected, "in_flight": each.in_flight} for each in pool.members}
             for pool in self._wired.pools.values()
-            for member in pool.members
-        ]
-        return {"counts": rows}
+        }
+        return {"services": self._wired.counters.snapshot(), "members": members}
 
     @Reopen.responder
     def reopen(self):

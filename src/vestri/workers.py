@@ -1,5 +1,6 @@
 """Several serving processes on the same ports, and the supervisor that keeps them going."""
 
+import json
 import os
 import pickle
 import signal
@@ -9,12 +10,13 @@ import tempfile
 import attrs
 from twisted.application.service import MultiService
 from twisted.internet import protocol
-from twisted.internet.defer import Deferred, DeferredList, gatherResults
+from twisted.internet.defer import Deferred, DeferredList, gatherResults, inlineCallbacks
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
 from vestri.balancer import refused
 from vestri.control import Adopt, Count, Pipe, Reopen, Serving, Steer, Stop
+from vestri.operations.counters import merged
 
 #: Descriptors of a worker. It shares our standard output; its event log comes to us.
 STANDARD_OUTPUT, EVENTS, COMMANDS, ANSWERS, SNAPSHOT, FIRST_SOCKET = 1, 2, 3, 4, 5, 6
@@ -248,9 +250,9 @@ class Supervisor(MultiService):
         )
 
     def counts(self):
-        """A Deferred of (service, replica) -> {"selected": requests so far, "in_flight": requests now}, of all workers."""
-        answers = DeferredList([worker.call(Count) for worker in self.workers], consumeErrors=True)
-        return answers.addCallback(lambda results: merged([answer["counts"] for well, answer in results if well]))
+        """A Deferred of what all workers counted, added up; see `control.Count`. One that ends meanwhile is left out."""
+        answers = DeferredList([_counts_of(worker) for worker in self.workers], consumeErrors=True)
+        return answers.addCallback(lambda results: merged(counts for well, counts in results if well))
 
     def _reopen(self, *caught):
         self.reactor.callFromThread(self._tell_reopen)
@@ -262,15 +264,14 @@ class Supervisor(MultiService):
             worker.call(Reopen).addErrback(_not_told)
 
 
-def merged(counts):
-    """The sum of what the workers counted. counts: lists of [service, replica, name -> number]."""
-    total = {}
-    for service, replica, figures in (row for rows in counts for row in rows):
-        sums = total.setdefault((service, replica), dict.fromkeys(figures, 0))
-        for name, figure in figures.items():
-            sums[name] += figure
-    return total
-
-
 def _not_told(failure):
     """A worker that ended meanwhile learns everything anew when it is replaced."""
+
+
+@inlineCallbacks
+def _counts_of(worker):
+    data, size = b"", 1
+    while len(data) < size:
+        answer = yield worker.call(Count, offset=len(data))
+        data, size = data + answer["piece"], answer["size"]
+    return json.loads(data)

@@ -10,11 +10,8 @@ from vestri.proxying.sweep import NEVER
 from vestri.proxying.tunnel import Tunnel
 from vestri.routing import join
 
-#: Methods that are for the proxy itself, and what is said to them (RFC 9110 sections 9.3.6 and 9.3.8).
-NOT_RELAYED = {
-    b"CONNECT": RequestError("method_refused", "CONNECT is not implemented", status=501),
-    b"TRACE": RequestError("method_refused", "TRACE is not allowed"),
-}
+#: Methods that are for the proxy itself: what is said to them (RFC 9110 sections 9.3.6 and 9.3.8).
+NOT_RELAYED = {b"CONNECT": ("CONNECT is not implemented", 501), b"TRACE": ("TRACE is not allowed", 405)}
 CONTINUE = 100
 
 log = Logger()
@@ -104,7 +101,8 @@ class Exchange:
             self._kept = []
         try:
             if self.head.method in NOT_RELAYED:
-                raise NOT_RELAYED[self.head.method]
+                detail, status = NOT_RELAYED[self.head.method]
+                raise RequestError("method_refused", detail, status=status)
             relay(self)
         except RequestError as error:
             self.refuse(error)
