@@ -2,6 +2,7 @@
 
 import resource
 import time
+from importlib import import_module
 from random import Random
 
 import attrs
@@ -25,6 +26,13 @@ from vestri.transport import ClientEndpoint, server_endpoint
 
 #: Descriptors wanted for each client connection that may be open: its own, and one to a replica.
 PER_CONNECTION = 2
+
+#: Modules that are imported when they are first needed: by us, by asyncio to resolve a name, by sockets for one.
+LATE = (
+    "concurrent.futures.thread", "encodings.idna", "treq.client", "vestri.health.client", "vestri.health.probe",
+    "vestri.transport.eager_tls", "vestri.workers",
+)  # fmt: skip
+
 
 @attrs.frozen
 class Wired:
@@ -66,13 +74,14 @@ def serving(configuration, reactor, endpoints, observers=(log_change,)):
         sweep,
         [counters, access_log] if access_log else [counters],
     )
-    destinations = [_destination(service, sweep, reactor) for service in configuration.services]
+    shelves = _Shelves(sweep, reactor)
+    destinations = [_destination(service, shelves) for service in configuration.services]
     mounted = _mount(destinations, site)
     site.serve(Routes(mounted.items()), tree(mounted, site))
     balancer = Balancer(
         site,
         endpoints,
-        [member.connections for destination in destinations for member in destination.members],
+        shelves.values(),
         configuration.shutdown,
         reactor,
         counters,
@@ -116,14 +125,25 @@ def _mount(destinations, site):
     return mounted
 
 
-def _destination(service, sweep, reactor):
+def _destination(service, shelves):
     pool = Pool.of(service)
     for member in pool.members:
-        replica = member.replica
-        endpoint = ClientEndpoint(reactor, replica.host, replica.port, tls=replica.scheme == "https")
-        member.connections = Shelf(endpoint, service.timeouts, sweep)
+        member.connections = shelves[service.timeouts, member.replica.scheme, member.replica.host, member.replica.port]
     strategy = STRATEGIES[service.strategy.name](random=Random(), **service.strategy.settings)
     return Destination(service, pool, Selector(pool, strategy))
+
+
+class _Shelves(dict):
+    """(timeouts, scheme, host, port) -> `Shelf`: services that have a replica in common share the connections to it."""
+
+    def __init__(self, sweep, reactor):
+        self._sweep, self._reactor = sweep, reactor
+
+    def __missing__(self, key):
+        timeouts, scheme, host, port = key
+        endpoint = ClientEndpoint(self._reactor, host, port, tls=scheme == "https")
+        self[key] = shelf = Shelf(endpoint, timeouts, self._sweep)
+        return shelf
 
 
 def _client(reactor):
@@ -140,6 +160,12 @@ def _timeouts(configuration):
     for each in (configuration.timeouts, *(service.timeouts for service in configuration.services)):
         yield from (each.client_header, each.client_body, each.client_idle, each.client_write, each.connect)
         yield from (each.response, each.idle, each.per_try, each.total, each.tunnel, each.keep_alive)
+
+
+def import_the_rest():
+    """Import what else would be imported later, when twistd has become a user who may not be allowed to read it."""
+    for name in LATE:
+        import_module(name)
 
 
 def raise_descriptor_limit(connections, warn):

@@ -30,7 +30,7 @@ class ClientConnection(WatchedConnection):
     scheme = b"http"
 
     def __init__(self, site, peer):
-        self._site, self.peer, self.seconds = site, peer, site.seconds
+        self._site, self.peer, self.seconds, self.finished = site, peer, site.seconds, site.finished
         self._reader = RequestReader(site.limits)
         self._trusted = site.forwarding.trusts(peer)
         self._exchange = self._body = self._held = self._started = self.tunnel = None
@@ -41,7 +41,6 @@ class ClientConnection(WatchedConnection):
         self.deadline = self._linger_ends = NEVER
 
     sweep = property(lambda self: self._site.sweep)
-    finished = property(lambda self: self._site.finished)
 
     @property
     def idle(self):

@@ -10,6 +10,8 @@ from vestri.errors import TLSFailed
 from vestri.proxying.replica import ReplicaConnection
 from vestri.proxying.sweep import NEVER
 
+#: Seconds for which an idle connection is kept beyond the number of them that is kept for longer.
+SURPLUS = 1.0
 #: Seconds between two lines of the event log about faults of one replica; the access log has every one.
 QUIET = 1.0
 
@@ -54,11 +56,16 @@ class Shelf:
         self.watch(connection)
 
     def keep(self, connection):
-        """Put a connection that can be used again on the shelf, or close it when there are enough."""
-        if len(self._idle) >= self.timeouts.idle_connections or self.timeouts.keep_alive is None:
+        """Put a connection that can be used again on the shelf; beyond the number that is kept, for a moment only.
+
+        Under load connections come and go here all the time: to close the surplus at once would mean to open it again at once.
+        """
+        timeouts = self.timeouts
+        if not timeouts.idle_connections or timeouts.keep_alive is None:
             connection.close()
             return
-        connection.deadline = self.seconds() + self.timeouts.keep_alive
+        kept = timeouts.keep_alive if len(self._idle) < timeouts.idle_connections else min(SURPLUS, timeouts.keep_alive)
+        connection.deadline = self.seconds() + kept
         self._idle.append(connection)
 
     def drop(self, connection):

@@ -47,7 +47,7 @@ class Site:
     def relay(self, exchange):
         """Send an exchange to where its request belongs. Raises RequestError."""
         head = exchange.head
-        if head.via:
+        if head.fields.via:
             self.forwarding.refuse_loop(head)
         self._routes.decide(head.target).relay(exchange)
 

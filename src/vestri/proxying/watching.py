@@ -29,7 +29,7 @@ class WatchedConnection:
 
     __slots__ = (
         "_body", "_closing", "_ended", "_exchange", "_full", "_held", "_linger_ends", "_pace_in", "_pace_out", "_paused",
-        "_reader", "_seen", "_site", "_started", "deadline", "peer", "seconds", "transport", "tunnel",
+        "_reader", "_seen", "_site", "_started", "deadline", "finished", "peer", "seconds", "transport", "tunnel",
     )  # fmt: skip
 
     def overdue(self, now):

@@ -1,0 +1,3 @@
+module vestri/benchmarks
+
+go 1.22
