@@ -78,7 +78,7 @@ class Routes:
         trace: a list to which the prefixes that were looked for are added, longest first.
         Raises RequestError: 404 where no route takes it, 400 where the target leads above the root.
         """
-        prefix = b"/".join(normalised(target).split(b"/", self._deepest + 1)[: self._deepest + 1])
+        prefix = self._beginning(normalised(target))
         while True:
             if trace is not None:
                 trace.append(prefix)
@@ -88,6 +88,15 @@ class Routes:
             if not prefix:
                 raise RequestError("no_route", "no service takes this path")
             prefix = prefix[: prefix.rfind(b"/")]
+
+    def _beginning(self, path):
+        """As many segments of a path as the deepest matcher has."""
+        end = 0
+        for _ in range(self._deepest):
+            end = path.find(b"/", end + 1)
+            if end < 0:
+                return path
+        return path[:end]
 
     def __len__(self):
         return len(self._routes)

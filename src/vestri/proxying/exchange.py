@@ -31,7 +31,6 @@ class Exchange:
     """
 
     __slots__ = (
-        "_attempt_began",
         "_continued",
         "_failure",
         "_finished",
@@ -165,7 +164,7 @@ class Exchange:
             data += b"".join(self._kept)
         if self.head.method not in retries.IDEMPOTENT or self._kept_size > retries.REPLAYED:
             self._kept = None
-        connection.send(self, data, self._attempt_began)
+        connection.send(self, data, self.t_sent)
         if self._upload_held:
             self._upload_held = False
             self.client.resume_upload()
@@ -278,7 +277,7 @@ class Exchange:
             return
         self.attempts += 1
         self.member = self.lease.member
-        self.t_granted = self._attempt_began = self.client.seconds()
+        self.t_granted = self.client.seconds()
         self._checkout()
 
     def _checkout(self, *, fresh=False):

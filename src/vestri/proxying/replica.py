@@ -43,26 +43,23 @@ class ReplicaConnection:
 
     # What the exchange does with it
 
-    def send(self, exchange, data, began):
-        """Begin an exchange: write the head, with whatever of the body is at hand.
-
-        began: when this attempt began, which `per_try` counts from.
-        """
+    def send(self, exchange, data, now):
+        """Begin an exchange: write the head, with whatever of the body is at hand."""
         self.exchange = exchange
         self._interims = 0
         self.spoke = False
         per_try = exchange.timeouts.per_try
-        self._try_ends = NEVER if per_try is None else began + per_try
+        self._try_ends = NEVER if per_try is None else exchange.t_granted + per_try
         self.transport.write(data)
-        self._await_answer()
+        self._await_answer(now)
 
     def send_more(self, data, done):
         """Write more of the request's body. done: it is the last."""
         self.transport.write(data)
         if done and self.exchange is not None:
-            self._await_answer()
+            self._await_answer(self._shelf.seconds())
 
-    def _await_answer(self):
+    def _await_answer(self, now):
         """From now on the answer's head is due, if the request has been sent whole."""
         exchange = self.exchange
         if self._body is not None:  # it has begun before the upload ended; while it is paused nothing is due
@@ -71,7 +68,7 @@ class ReplicaConnection:
             return
         self.deadline = self._try_ends
         if exchange.uploaded and exchange.timeouts.response is not None:
-            self.deadline = min(self.deadline, self._shelf.seconds() + exchange.timeouts.response)
+            self.deadline = min(self.deadline, now + exchange.timeouts.response)
 
     def pause(self):
         """The client takes no more for now: neither do we."""
@@ -146,7 +143,7 @@ class ReplicaConnection:
         if self.tunnel is not None:
             self.tunnel.replica_drained()
         elif self.exchange is not None:
-            self._await_answer()
+            self._await_answer(self._shelf.seconds())
             self.exchange.replica_drained()
 
     def stopProducing(self):

@@ -1,6 +1,7 @@
 """The object around a strategy, which leases what it chooses."""
 
 from vestri.errors import NoReplicaAvailable
+from vestri.selection.strategy import Strategy
 
 
 class Selector:
@@ -10,7 +11,8 @@ class Selector:
         self._pool, self._strategy = pool, strategy
         self._choose, self._lease = strategy.choose, pool.lease
         pool.subscribe(strategy.update)
-        pool.listen(strategy.settled)
+        if type(strategy).settled is not Strategy.settled:  # it learns from requests that ended
+            pool.listen(strategy.settled)
 
     def acquire(self, key=None, exclude=()):
         """Lease a member.
