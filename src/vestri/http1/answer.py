@@ -21,13 +21,13 @@ REMEMBERED_SIZE, REMEMBERED = 2048, 1024
 class AnswerHead:
     """The head of one answer. It never changes.
 
-    version: 11 or 10, of the replica.  framing: NONE, LENGTH, CHUNKED or UNTIL_CLOSE.  keep_alive: whether the
-    replica lets the connection stay.  upgrade: the protocol that it switches to, or None.  trailer: the line of
+    version: 11 or 10, of the replica.  interim: whether another head follows (RFC 9110 section 15.2; 101 is the last of
+    its kind).  framing: NONE, LENGTH, CHUNKED or UNTIL_CLOSE.  keep_alive: whether the replica lets the connection stay.  upgrade: the protocol that it switches to, or None.  trailer: the line of
     the Trailer field, written only where trailers can follow.
     """
 
     __slots__ = (
-        "_written", "framing", "keep_alive", "length", "nominated", "offered", "relayed", "status", "status_line",
+        "_written", "framing", "interim", "keep_alive", "length", "nominated", "offered", "relayed", "status", "status_line",
         "trailer", "transfer_codings", "upgrade", "version",
     )  # fmt: skip
 
@@ -35,11 +35,7 @@ class AnswerHead:
         self.status_line, self.version, self.status = status_line, version, status
         self.length = self.upgrade = self.offered = self._written = None
         self.nominated, self.transfer_codings, self.trailer = frozenset(), None, b""
-
-    @property
-    def interim(self):
-        """Whether another head follows (RFC 9110 section 15.2); 101 is the last of its kind."""
-        return self.status < 200 and self.status != 101
+        self.interim = status < 200 and status != 101
 
     def body(self):
         """What reads the body, or None where there is none."""
@@ -75,7 +71,7 @@ class AnswerReader:
             self._buffer = data
             return None
         self._buffer, self._rest = b"", data[end + 4 :]
-        return _parse(data[:end], method == b"HEAD")
+        return (_parse_once if end <= REMEMBERED_SIZE else _parse)(data[:end], method == b"HEAD")
 
     def take_rest(self):
         """What came behind the head, once."""
@@ -91,11 +87,7 @@ class AnswerReader:
             raise RequestError("bad_response", "a head without end")
 
 
-def _parse(head, to_head):
-    return _parse_once(head, to_head) if len(head) <= REMEMBERED_SIZE else _parse_afresh(head, to_head)
-
-
-def _parse_afresh(data, to_head):
+def _parse(data, to_head):
     line, _, section = data.partition(b"\r\n")
     found = STATUS_LINE.fullmatch(line)
     if found is None:
@@ -112,7 +104,7 @@ def _parse_afresh(data, to_head):
     return head
 
 
-_parse_once = lru_cache(REMEMBERED)(_parse_afresh)
+_parse_once = lru_cache(REMEMBERED)(_parse)
 
 
 def _read_fields(head, section):

@@ -6,7 +6,7 @@ from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from zope.interface import implementer
 
 from vestri.errors import RequestError
-from vestri.http1 import AnswerReader
+from vestri.http1 import LENGTH, AnswerReader
 from vestri.proxying.sweep import NEVER
 
 #: Interim answers (1xx) to one request beyond which a replica is taken to be broken.
@@ -173,13 +173,11 @@ class ReplicaConnection:
                 head = self._reader.receive(self._reader.take_rest(), exchange.head.method)
             if head is None:
                 return
-            rest = self._reader.take_rest()
-            body = head.body()
-            payload = b"" if body is None else body.feed(rest)
+            body, payload, left = _begun(head, self._reader.take_rest())
         except RequestError as error:
             self._broken(exchange, error)
             return
-        self._begin_answer(exchange, head, body, payload, rest)
+        self._begin_answer(exchange, head, body, payload, left)
 
     def _pass_interim(self, head):
         self._interims += 1
@@ -187,15 +185,12 @@ class ReplicaConnection:
             raise RequestError("bad_response", f"more than {INTERIM_ANSWERS} interim answers to one request")
         self.exchange.interim(head)
 
-    def _begin_answer(self, exchange, head, body, payload, rest):
+    def _begin_answer(self, exchange, head, body, payload, left):
         if head.status == 101:
-            exchange.upgraded(head, rest)
-        elif body is None:
-            self._release(reusable=head.keep_alive and not rest)
-            exchange.answer(head, b"", True, b"")
-        elif body.done:
-            self._release(reusable=head.keep_alive and not body.rest)
-            exchange.answer(head, payload, True, body.trailers)
+            exchange.upgraded(head, left)
+        elif body is None or body.done:
+            self._release(reusable=head.keep_alive and not left)
+            exchange.answer(head, payload, True, b"" if body is None else body.trailers)
         else:
             self._body = body
             self._await_data()
@@ -262,3 +257,14 @@ class ReplicaConnection:
         self.exchange = self._body = self.tunnel = None
         self.deadline = NEVER
         self._shelf.drop(self)
+
+
+def _begun(head, rest):
+    """(what reads the rest of the body or None, what of it is here, what came behind it), given what came behind the head."""
+    if head.framing == LENGTH and head.length == len(rest):  # all of it came at once, as most answers do
+        return None, rest, b""
+    body = head.body()
+    if body is None:
+        return None, b"", rest
+    payload = body.feed(rest)
+    return body, payload, body.rest
