@@ -75,7 +75,7 @@ class CannotServe(VestriError):
 
 
 class TLSFailed(VestriError):
-    """A replica was reached, but not securely; the message says why, such as that its certificate is not for this name."""
+    """A replica was reached, but not securely; the message says why, such as what is wrong with its certificate."""
 
 
 class UnknownReplica(VestriError):

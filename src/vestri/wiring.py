@@ -30,7 +30,7 @@ PER_CONNECTION = 2
 #: Modules that are imported when they are first needed: by us, by asyncio to resolve a name, by sockets for one.
 LATE = (
     "concurrent.futures.thread", "encodings.idna", "treq.client", "vestri.health.client", "vestri.health.probe",
-    "vestri.transport.eager_tls", "vestri.workers",
+    "vestri.workers",
 )  # fmt: skip
 
 

@@ -49,7 +49,9 @@ class Orders(Pipe):
 
     def _count(self):
         members = {
-            pool.service: {each.replica.id: {"selected": each.selected, "in_flight": each.in_flight} for each in pool.members}
+            pool.service: {
+                each.replica.id: {"selected": each.selected, "in_flight": each.in_flight} for each in pool.members
+            }
             for pool in self._wired.pools.values()
         }
         return {"services": self._wired.counters.snapshot(), "members": members}

@@ -6,6 +6,7 @@ import pickle
 import signal
 import sys
 import tempfile
+from contextlib import contextmanager
 
 import attrs
 from twisted.application.service import MultiService
@@ -36,7 +37,9 @@ def shared_out(configuration):
         attrs.evolve(
             configuration,
             workers=1,
-            limits=attrs.evolve(configuration.limits, connections=share(configuration.limits.connections, count, number)),
+            limits=attrs.evolve(
+                configuration.limits, connections=share(configuration.limits.connections, count, number)
+            ),
         )
         for number in range(count)
     ]
@@ -148,13 +151,14 @@ class Slot:
                 self.worker, sys.executable, arguments, env=os.environ, childFDs=inherited
             )
 
+    @contextmanager
     def _snapshot(self):
         """The configuration as a file without a name: what the worker reads is what was checked."""
-        file = tempfile.TemporaryFile()
-        file.write(pickle.dumps(self._configuration))
-        file.flush()
-        file.seek(0)
-        return file
+        with tempfile.TemporaryFile() as file:
+            file.write(pickle.dumps(self._configuration))
+            file.flush()
+            file.seek(0)
+            yield file
 
     def serves(self, pid):
         self.worker.serving = True
@@ -250,7 +254,7 @@ class Supervisor(MultiService):
         )
 
     def counts(self):
-        """A Deferred of what all workers counted, added up; see `control.Count`. One that ends meanwhile is left out."""
+        """A Deferred of what all workers counted, added up; see `control.Count`. One that ends is left out."""
         answers = DeferredList([_counts_of(worker) for worker in self.workers], consumeErrors=True)
         return answers.addCallback(lambda results: merged(counts for well, counts in results if well))
 

@@ -21,14 +21,15 @@ REMEMBERED_SIZE, REMEMBERED = 2048, 1024
 class AnswerHead:
     """The head of one answer. It never changes.
 
-    version: 11 or 10, of the replica.  interim: whether another head follows (RFC 9110 section 15.2; 101 is the last of
-    its kind).  framing: NONE, LENGTH, CHUNKED or UNTIL_CLOSE.  keep_alive: whether the replica lets the connection stay.  upgrade: the protocol that it switches to, or None.  trailer: the line of
-    the Trailer field, written only where trailers can follow.
+    version: 11 or 10, of the replica.  interim: whether another head follows (RFC 9110 section 15.2; 101 is the
+    last of its kind).  framing: NONE, LENGTH, CHUNKED or UNTIL_CLOSE.  keep_alive: whether the replica lets the
+    connection stay.  upgrade: the protocol that it switches to, or None.  trailer: the line of the Trailer field,
+    written only where trailers can follow.
     """
 
     __slots__ = (
-        "_written", "framing", "interim", "keep_alive", "length", "nominated", "offered", "relayed", "status", "status_line",
-        "trailer", "transfer_codings", "upgrade", "version",
+        "_written", "framing", "interim", "keep_alive", "length", "nominated", "offered", "relayed", "status",
+        "status_line", "trailer", "transfer_codings", "upgrade", "version",
     )  # fmt: skip
 
     def __init__(self, status_line, version, status):

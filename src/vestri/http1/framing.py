@@ -3,17 +3,15 @@
 import re
 
 from vestri.errors import RequestError
-from vestri.http1.fields import HOP_BY_HOP, Names, parsed
+from vestri.http1.fields import HOP_BY_HOP, TOKEN, Names, parsed
 
 #: How a body is delimited. Those from CHUNKED on have no length that is known beforehand.
 NONE, LENGTH, CHUNKED, UNTIL_CLOSE = range(4)
 
 #: chunk-size and chunk-ext of RFC 9112 section 7.1, without the white space that it calls bad.
-CHUNK_LINE = re.compile(
-    rb"""([0-9A-Fa-f]{1,16})
-    ((?:;[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:=(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+|"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"))?)*)""",
-    re.VERBOSE,
-)
+_TOKEN = TOKEN.pattern
+_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
+CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})((?:;%b(?:=(?:%b|%b))?)*)" % (_TOKEN, _TOKEN, _QUOTED))
 #: Bytes of one chunk-size or trailer line, and of the chunk extensions of a whole body.
 LONGEST_LINE = 4096
 MOST_EXTENSIONS = 16 * 1024

@@ -30,13 +30,26 @@ class RequestHead:
     section 7.8 leaves us free): servers disagree on whether the body comes before the switch.
     """
 
-    __slots__ = ("expects_continue", "fields", "framing", "host", "keep_alive", "method", "target", "upgrade", "version")
+    __slots__ = (
+        "expects_continue",
+        "fields",
+        "framing",
+        "host",
+        "keep_alive",
+        "method",
+        "target",
+        "upgrade",
+        "version",
+    )
 
     def __init__(self, method, target, version, host, fields):
         self.method, self.target, self.version, self.host, self.fields = method, target, version, host, fields
         self.framing = CHUNKED if fields.chunked else NONE if fields.length is None else LENGTH
         if version == 11:
-            self.keep_alive, self.upgrade = not fields.close, None if fields.chunked or fields.length else fields.upgrade
+            self.keep_alive, self.upgrade = (
+                not fields.close,
+                None if fields.chunked or fields.length else fields.upgrade,
+            )
             self.expects_continue = fields.expects_continue and (fields.chunked or bool(fields.length))
         else:
             self.keep_alive, self.upgrade = fields.keep_alive and not fields.close, None
@@ -78,7 +91,7 @@ class RequestReader:
         return self._buffer is not None and self._buffer != b"\r"
 
     def receive(self, data):
-        """The `RequestHead`, or None while it has not ended. Raises RequestError; then the connection is of no more use."""
+        """The `RequestHead`, or None while it has not ended. Raises RequestError; then the reader is of no more use."""
         if self._buffer is None and not data.startswith(b"\r"):
             end = data.find(b"\r\n\r\n")
             if 0 < end <= self._limits.header_size - 4:

@@ -26,8 +26,8 @@ class RequestFields:
     """
 
     __slots__ = (
-        "_section", "chunked", "close", "codings", "count", "expects_continue", "forwarding", "host", "keep_alive", "length",
-        "nominated", "offered", "relayed", "te_trailers", "upgrade", "via",
+        "_section", "chunked", "close", "codings", "count", "expects_continue", "forwarding", "host", "keep_alive",
+        "length", "nominated", "offered", "relayed", "te_trailers", "upgrade", "via",
     )  # fmt: skip
 
     def __init__(self, section):
@@ -84,7 +84,8 @@ def _settle_connection(fields):
             del fields.forwarding[name]
 
 
-# Readers of the fields that are for us: each takes (fields, lower-case name, value), and says whether the line travels on.
+# Readers of the fields that are for us: each takes (fields, lower-case name, value), and says whether the line
+# travels on.
 
 
 def _host(fields, name, value):

@@ -5,7 +5,6 @@ from zope.interface import implementer
 
 from vestri.errors import RequestError
 from vestri.http1 import CHUNKED, RequestReader, answer_head, chunk, last_chunk
-from vestri.proxying import own_answer
 from vestri.proxying.exchange import Exchange
 from vestri.proxying.sweep import NEVER
 from vestri.proxying.watching import GRACE, LINGER_SILENCE, WatchedConnection
@@ -262,12 +261,12 @@ class ClientConnection(WatchedConnection):
             self.tunnel.client_ended()
         self._resume()
 
-    def refuse(self, exchange, error):
-        """Write an answer of our own."""
+    def refuse(self, exchange, answer):
+        """Write an `OwnAnswer`."""
         self._body = None
-        sound = exchange.uploaded and error.reason != "bad_request"
+        sound = exchange.uploaded and answer.error.reason != "bad_request"
         self._keep = sound and exchange.head.keep_alive and self._may_keep()
-        self.transport.write(own_answer.render(error, exchange.request_id, exchange.head, keep_alive=self._keep))
+        self.transport.write(answer.render(exchange.head, keep_alive=self._keep))
         self._complete(exchange)
 
     def pause_upload(self):

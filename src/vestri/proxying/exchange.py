@@ -6,6 +6,7 @@ from vestri.errors import NoReplicaAvailable, RequestError
 from vestri.http1 import CHUNKED, chunk, last_chunk, request_head
 from vestri.http1.fields import members
 from vestri.proxying import retries
+from vestri.proxying.own_answer import own_answer
 from vestri.proxying.sweep import NEVER
 from vestri.proxying.tunnel import Tunnel
 from vestri.routing import join
@@ -25,9 +26,9 @@ class Exchange:
 
     Times are seconds of the sweep's clock, None until reached: `started` (first byte), `t_head` (head
     complete), `t_granted` (replica chosen), `t_sent` (sent to a connected replica), `t_first_byte` (head
-    of the answer), `ended`; `ends` is when it must be over.  bytes_in, bytes_out: of the bodies.  status: what the client got, 499 when it
-    left before; upstream_status: what the replica said.  reason: a word of `errors.STATUS`, "" where the
-    replica's answer was relayed whole.
+    of the answer), `ended`; `ends` is when it must be over.  bytes_in, bytes_out: of the bodies.  status:
+    what the client got, 499 when it left before; upstream_status: what the replica said.  reason: a word of
+    `errors.STATUS`, "" where the replica's answer was relayed whole.
     """
 
     __slots__ = (
@@ -252,9 +253,10 @@ class Exchange:
 
     def refuse(self, error):
         """Answer for the replica."""
-        self.status = error.status
+        answer = own_answer(error, self.request_id, self.head)
+        self.status, self.bytes_out = error.status, len(answer.content)
         self.finish(error.reason)
-        self.client.refuse(self, error)
+        self.client.refuse(self, answer)
 
     def finish(self, reason=""):
         """Once, however it ends: frees the lease, then tells the observers."""

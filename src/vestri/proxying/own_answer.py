@@ -4,6 +4,10 @@ import json
 from email.utils import formatdate
 from http import HTTPStatus
 
+import attrs
+
+from vestri.errors import RequestError
+
 #: What the person in front of the browser may know, by reason word. Addresses of replicas and bytes
 #: that a client sent are never part of it; the access log and the event log have the detail.
 SENTENCES = {
@@ -42,45 +46,64 @@ def phrase(status):
     return RENAMED.get(status) or HTTPStatus(status).phrase
 
 
-def body(error, request_id, accept):
-    """What a self-made answer says. Returns (content type, bytes).
+@attrs.frozen
+class OwnAnswer:
+    """What Vestri says in place of a replica. content: the body, b"" in answer to HEAD (RFC 9110 section 9.3.2).
 
-    error: RequestError.  request_id: text by which the operator finds the request in the log.
-    accept: the request's Accept field as bytes, or None; JSON is given where it names it.
+    length: of the body that a GET would have got.  content_type: of it.
     """
-    sentence = SENTENCES[error.reason]
-    if accept is not None and b"json" in accept.lower():
-        said = {"status": error.status, "reason": error.reason, "message": sentence, "request_id": request_id}
-        return "application/json", (json.dumps(said) + "\n").encode("ascii")
-    lines = f"{error.status} {phrase(error.status)}\n\n{sentence}\n\nreason: {error.reason}\nrequest: {request_id}\n"
+
+    error: RequestError
+    content_type: str
+    content: bytes
+    length: int
+
+    def fields(self):
+        """The fields as (name, value) pairs of text, but for the Connection field."""
+        yield "Date", formatdate(usegmt=True)
+        yield "Content-Type", self.content_type
+        yield "Content-Length", str(self.length)
+        yield "Cache-Control", "no-store"
+        yield "Vestri-Reason", self.error.reason
+        if self.error.retry_after is not None:
+            yield "Retry-After", str(self.error.retry_after)
+        if self.error.status == 405:
+            yield "Allow", ALLOWED
+
+    def render(self, head, *, keep_alive):
+        """All of it as bytes. head: of the request, or None when it could not be read."""
+        lines = [f"HTTP/1.1 {self.error.status} {phrase(self.error.status)}"]
+        lines += [f"{name}: {value}" for name, value in self.fields()]
+        if not keep_alive:
+            lines.append("Connection: close")
+        elif head.version == 10:
+            lines.append("Connection: keep-alive")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii") + self.content
+
+
+def own_answer(error, request_id, head):
+    """The `OwnAnswer` for a RequestError, in JSON where the request's Accept field names that, else in text.
+
+    request_id: bytes by which the operator finds the request in the log.  head: of the request, or None.
+    """
+    accept = head.get(b"accept") if head is not None else None
+    say = _json if accept is not None and b"json" in accept.lower() else _text
+    content_type, content = say(error, request_id.decode("latin-1"))
+    to_head = head is not None and head.method == b"HEAD"
+    return OwnAnswer(error, content_type, b"" if to_head else content, len(content))
+
+
+def _json(error, request_id):
+    said = {
+        "status": error.status,
+        "reason": error.reason,
+        "message": SENTENCES[error.reason],
+        "request_id": request_id,
+    }
+    return "application/json", (json.dumps(said) + "\n").encode("ascii")
+
+
+def _text(error, request_id):
+    title = f"{error.status} {phrase(error.status)}"
+    lines = f"{title}\n\n{SENTENCES[error.reason]}\n\nreason: {error.reason}\nrequest: {request_id}\n"
     return "text/plain; charset=utf-8", lines.encode("ascii")
-
-
-def fields(error, content_type, length):
-    """The fields of a self-made answer as (name, value) pairs of text, but for the Connection field."""
-    yield "Date", formatdate(usegmt=True)
-    yield "Content-Type", content_type
-    yield "Content-Length", str(length)
-    yield "Cache-Control", "no-store"
-    yield "Vestri-Reason", error.reason
-    if error.retry_after is not None:
-        yield "Retry-After", str(error.retry_after)
-    if error.status == 405:
-        yield "Allow", ALLOWED
-
-
-def render(error, request_id, head, *, keep_alive):
-    """A whole self-made answer as bytes.
-
-    request_id: bytes.  head: the request's head, or None when it could not be read.  Answers to HEAD have no body
-    (RFC 9110 section 9.3.2).
-    """
-    content_type, content = body(error, request_id.decode("latin-1"), head.get(b"accept") if head else None)
-    lines = [f"HTTP/1.1 {error.status} {phrase(error.status)}"]
-    lines += [f"{name}: {value}" for name, value in fields(error, content_type, len(content))]
-    if not keep_alive:
-        lines.append("Connection: close")
-    elif head.version == 10:
-        lines.append("Connection: keep-alive")
-    start = ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
-    return start if head is not None and head.method == b"HEAD" else start + content

@@ -6,8 +6,8 @@ from zope.interface import implementer
 
 from vestri.errors import RequestError
 from vestri.http1 import RequestReader
-from vestri.proxying import own_answer
 from vestri.proxying.exchange import Exchange
+from vestri.proxying.own_answer import phrase
 from vestri.proxying.sweep import NEVER
 
 #: Fields of a request that say how its body came to the `Site`, which has read it whole, or ask for what it has not.
@@ -42,7 +42,11 @@ class WebClient:
             return
         exchange = self._start(head)
         origin = self._site.forwarding.origin(head, self.peer, self._scheme())
-        exchange.client_ip, exchange.request_id, exchange.origin_lines = origin.client_ip, origin.request_id, origin.lines
+        exchange.client_ip, exchange.request_id, exchange.origin_lines = (
+            origin.client_ip,
+            origin.request_id,
+            origin.lines,
+        )
         exchange.begin(self._relay, body, True)
 
     def _relay(self, exchange):
@@ -109,14 +113,13 @@ class WebClient:
         self._request.unregisterProducer()
         self._request.finish()
 
-    def refuse(self, exchange, error):
-        """Write an answer of our own."""
-        accept = exchange.head.get(b"accept") if exchange.head else None
-        content_type, content = own_answer.body(error, exchange.request_id.decode("latin-1"), accept)
-        self._set_status(error.status, own_answer.phrase(error.status).encode("ascii"))
-        for name, value in own_answer.fields(error, content_type, len(content)):
+    def refuse(self, exchange, answer):
+        """Write an `OwnAnswer`."""
+        status = answer.error.status
+        self._set_status(status, phrase(status).encode("ascii"))
+        for name, value in answer.fields():
             self._request.responseHeaders.setRawHeaders(name, [value])
-        self._request.write(content)
+        self._request.write(answer.content)
         self._request.finish()
 
     def _set_status(self, status, phrase):

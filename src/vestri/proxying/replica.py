@@ -62,10 +62,8 @@ class ReplicaConnection:
     def _await_answer(self, now):
         """From now on the answer's head is due, if the request has been sent whole."""
         exchange = self.exchange
-        if self._body is not None:  # it has begun before the upload ended; while it is paused nothing is due
-            if self.deadline != NEVER:
-                self._await_data()
-            return
+        if self._body is not None:
+            return  # it came before the upload ended, and its body has a limit of its own
         self.deadline = self._try_ends
         if exchange.uploaded and exchange.timeouts.response is not None:
             self.deadline = min(self.deadline, now + exchange.timeouts.response)
@@ -260,7 +258,10 @@ class ReplicaConnection:
 
 
 def _begun(head, rest):
-    """(what reads the rest of the body or None, what of it is here, what came behind it), given what came behind the head."""
+    """(what reads the rest of the body or None, what of it is here, what came behind it).
+
+    rest: what came behind the head.
+    """
     if head.framing == LENGTH and head.length == len(rest):  # all of it came at once, as most answers do
         return None, rest, b""
     body = head.body()

@@ -55,10 +55,14 @@ class Shelf:
         self._open.add(connection)
         self.watch(connection)
 
+    def holds(self, connection):
+        """Whether a connection is open still."""
+        return connection in self._open
+
     def keep(self, connection):
         """Put a connection that can be used again on the shelf; beyond the number that is kept, for a moment only.
 
-        Under load connections come and go here all the time: to close the surplus at once would mean to open it again at once.
+        Under load connections come and go here all the time: what is closed at once is opened again at once.
         """
         timeouts = self.timeouts
         if not timeouts.idle_connections or timeouts.keep_alive is None:
@@ -128,11 +132,14 @@ class Connecting:
         self._attempt.cancel()
 
     def _connected(self, connection):
-        exchange = self._take_exchange()
-        if exchange is None:
-            self._shelf.keep(connection)
-        else:
+        """It may be gone again, or have been given up, before we hear here that it was made."""
+        exchange, usable = self._take_exchange(), self._shelf.holds(connection)
+        if exchange is not None and usable:
             exchange.replica_ready(connection)
+        elif exchange is not None:
+            exchange.replica_failed("upstream_reset", "the connection did not last until the request")
+        elif usable:
+            self._shelf.keep(connection)
 
     def _failed(self, failure):
         exchange = self._take_exchange()

@@ -28,8 +28,9 @@ class WatchedConnection:
     """
 
     __slots__ = (
-        "_body", "_closing", "_ended", "_exchange", "_full", "_held", "_linger_ends", "_pace_in", "_pace_out", "_paused",
-        "_reader", "_seen", "_site", "_started", "deadline", "finished", "peer", "seconds", "transport", "tunnel",
+        "_body", "_closing", "_ended", "_exchange", "_full", "_held", "_linger_ends", "_pace_in", "_pace_out",
+        "_paused", "_reader", "_seen", "_site", "_started", "deadline", "finished", "peer", "seconds", "transport",
+        "tunnel",
     )  # fmt: skip
 
     def overdue(self, now):
@@ -149,7 +150,7 @@ class WatchedConnection:
         self.transport.abortConnection()
 
     def cut_off(self, reason):
-        """Break the connection whatever is under way. reason: a word of `errors.STATUS` for the request that it ends."""
+        """Break the connection whatever is under way. reason: a word of `errors.STATUS` for the request it ends."""
         if self._exchange is None:
             self.abort()
         else:
