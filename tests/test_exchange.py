@@ -357,6 +357,22 @@ def test_a_final_status_in_place_of_100_is_the_answer():
     assert client.ended
 
 
+@pytest.mark.parametrize("who", ["the replica", "we"])
+def test_hints_are_no_invitation(who):
+    hints = message(b"HTTP/1.1 103 Early Hints")
+    world = World()
+    client = world.asks(WAITING)
+    world.replica().sends(hints)
+    assert client.news() == hints
+
+    if who == "the replica":
+        world.replica().sends(INVITATION)
+    else:
+        world.wait(2)
+
+    assert client.news() == INVITATION
+
+
 def test_nobody_is_invited_in_the_middle_of_an_answer():
     world = World()
     client = world.asks(WAITING)
@@ -505,6 +521,16 @@ def test_the_bytes_of_a_chunked_body_are_those_of_its_content():
 
     assert client.news()
     assert (exchange.bytes_in, exchange.bytes_out) == (5, 2)
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+def test_the_bytes_of_an_answer_of_our_own_count_as_well(method):
+    world = World()
+    world.destinations["web"].pool.set_up("a", False)
+
+    client = world.asks(get(method=method))
+
+    assert world.observer.last.bytes_out == len(body_of(client.news()))
 
 
 def test_a_lease_is_released_with_the_outcome_of_its_attempt():

@@ -105,8 +105,7 @@ class ClientConnection(WatchedConnection):
         elif self._exchange is not None:
             self._exchange.client_drained()
         elif not self._closing:
-            if not self._reader.partial:
-                self._rest(self.seconds())
+            self._rest(self.seconds())
             self._advance()
 
     def stopProducing(self):

@@ -196,7 +196,6 @@ class Exchange:
         if head.status == CONTINUE:
             self.invite_upload()
         elif self.head.version == 11:
-            self._continued = True
             self.client.interim(head)
 
     def invite_upload(self):
