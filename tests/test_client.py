@@ -46,7 +46,7 @@ def test_the_client_says_whether_its_connection_stays(why, request_, stays):
     world.replica().sends(ok(b"hi"))
 
     assert body_of(client.news()) == b"hi"
-    assert client.finished is not stays
+    assert client.closed == (None if stays else "closed")
 
 
 @pytest.mark.parametrize(
@@ -149,6 +149,17 @@ def test_a_body_is_not_taken_for_the_next_request():
     assert len(world.log) == 1
 
 
+def test_what_comes_with_the_last_of_a_body_is_the_next_request():
+    world = World()
+    client = world.asks(post(b"he", length=5))
+    client.sends(b"llo" + ONE)
+
+    world.replica().sends(ok(b"zero"))
+    world.replica().sends(ok(b"one"))
+
+    assert client.news() == ok(b"zero") + ok(b"one")
+
+
 @pytest.mark.parametrize("cut", [0, 1, 20, len(ONE), len(ONE) + 40])
 def test_what_follows_a_body_is_the_next_request_wherever_the_pieces_are_cut(cut):
     world = World()
@@ -173,6 +184,47 @@ def test_requests_are_read_ahead_only_so_far():
         world.replica().sends(ok())
     assert client.reading
     assert client.news() == ok() * 9
+
+
+def test_any_number_of_requests_may_come_at_once():
+    world = World()
+
+    client = world.asks(get(method=b"TRACE") * 1000)
+
+    assert client.news().count(b"HTTP/1.1 405 ") == 1000
+    assert (client.closed, len(world.log)) == (None, 1000)
+
+
+def test_requests_wait_while_the_client_does_not_take_its_answers():
+    world = World()
+    client = world.client()
+    client.takes(0)
+    client.sends(ONE + TWO)
+    client.finishes()
+    world.replica().sends(ok(b"x" * 100_000))
+    assert b"/2" not in world.replica().seen
+
+    client.takes()
+    world.replica().sends(ok(b"two"))
+
+    assert client.news().endswith(b"two")
+
+
+def test_bytes_that_were_on_their_way_when_reading_was_paused_stop_nothing():
+    world = World()
+    client = world.asks(post(b"", length=100_005))
+    replica = world.replica()
+    replica.takes(0)
+    client.sends(b"x" * 100_000)
+    assert not client.reading
+
+    client.protocol.dataReceived(b"hello")
+    replica.takes()
+    replica.sends(ok(b"zero"))
+    client.sends(ONE)
+    replica.sends(ok(b"one"))
+
+    assert client.news() == ok(b"zero") + ok(b"one")
 
 
 def test_a_pipelined_upload_is_not_read_before_it_has_a_replica():
@@ -365,6 +417,18 @@ def test_a_client_that_ends_within_its_upload_has_left():
     assert client.closed == "aborted"
     assert replica.closed == "aborted"
     assert (world.log, world.in_flight) == ([(499, "client_abort")], 0)
+
+
+def test_a_client_that_ended_behind_a_pipelined_upload_gets_its_answer():
+    world = World()
+    client = world.asks(ONE + post(b"whole"))
+    client.finishes()
+
+    world.replica().sends(ok(b"one"))
+    world.replica().sends(ok(b"two"))
+
+    assert client.news().endswith(b"two")
+    assert world.log == [(200, ""), (200, "")]
 
 
 def test_a_client_that_ended_within_a_pipelined_upload_has_left_when_it_is_that_one_s_turn():

@@ -82,12 +82,17 @@ def test_the_lines_of_a_connection_follow_its_host():
     world.replica().sends(ok())
     client.sends(get(host=b"two.test"))
     world.replica().sends(ok())
+    client.sends(message(b"GET / HTTP/1.0", b"Host: two.test", b"Connection: keep-alive"))
+    world.replica().sends(ok())
+    client.sends(get(host=b"two.test"))
+    world.replica().sends(ok())
     client.sends(message(b"GET / HTTP/1.0", b"Connection: keep-alive"))
 
     heads = bytes(world.replica().seen).split(b"\r\n\r\n")[:-1]
 
-    assert [values_of(head, b"x-forwarded-host") for head in heads] == [[b"one.test"], [b"two.test"], [b"two.test"], []]
-    assert [values_of(head, b"via")[0][:3] for head in heads] == [b"1.1", b"1.1", b"1.1", b"1.0"]
+    hosts = [values_of(head, b"x-forwarded-host") for head in heads]
+    assert hosts == [[b"one.test"], [b"two.test"], [b"two.test"], [b"two.test"], [b"two.test"], []]
+    assert [values_of(head, b"via")[0][:3] for head in heads] == [b"1.1", b"1.1", b"1.1", b"1.0", b"1.1", b"1.0"]
 
 
 # A proxy that is trusted

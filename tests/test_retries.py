@@ -6,29 +6,41 @@ from support_proxying import World, body_of, chunked_post, get, message, ok, pos
 from vestri.model import Timeouts
 from vestri.proxying import retries
 
-STALE = {"reused": True, "answered": False, "repeatable": True, "reason": "upstream_reset"}
+BROKEN_OFF = {"reason": "upstream_reset", "answered": False, "repeatable": True}
 
 
 @pytest.mark.parametrize(
     ("why", "changed", "again"),
     [
-        ("an idle connection that its replica closed just then", {}, True),
-        ("a fresh connection broke off: the replica's fault", {"reused": False}, False),
+        ("the replica broke off before it answered", {}, True),
         ("the replica had begun to answer", {"answered": True}, False),
         ("the request must not be made twice", {"repeatable": False}, False),
-        ("silence is no stale connection", {"reason": "response_timeout"}, False),
-        ("an answer that is not HTTP is no stale connection", {"reason": "bad_response"}, False),
+        ("silence may be work under way", {"reason": "response_timeout"}, False),
+        ("an answer that is not HTTP is an answer", {"reason": "bad_response"}, False),
     ],
 )
-def test_a_fresh_connection_is_tried_for(why, changed, again):
-    assert retries.afresh(**STALE | changed) is again
+def test_a_request_can_be_sent_again_without_harm(why, changed, again):
+    assert retries.harmless(**BROKEN_OFF | changed) is again
+
+
+@pytest.mark.parametrize(("again", "reused", "afresh"), [(True, True, True), (True, False, False), (False, True, False)])
+def test_a_fresh_connection_is_tried_where_an_idle_one_was_stale(again, reused, afresh):
+    assert retries.afresh(again=again, reused=reused) is afresh
 
 
 @pytest.mark.parametrize(
-    ("sent", "attempts", "again"), [(False, 1, True), (False, 2, True), (False, 3, False), (True, 1, False)]
+    ("sent", "again", "attempts", "elsewhere"),
+    [
+        (False, False, 1, True),
+        (False, False, 2, True),
+        (False, False, 3, False),
+        (True, False, 1, False),
+        (True, True, 2, True),
+        (True, True, 3, False),
+    ],
 )
-def test_another_replica_is_asked_while_nothing_was_sent_and_attempts_are_left(sent, attempts, again):
-    assert retries.elsewhere(sent=sent, attempts=attempts) is again
+def test_another_replica_is_asked_while_that_is_harmless_and_attempts_are_left(sent, again, attempts, elsewhere):
+    assert retries.elsewhere(sent=sent, again=again, attempts=attempts) is elsewhere
 
 
 def status_of(answer):
@@ -250,14 +262,36 @@ def test_a_post_goes_out_on_an_idle_connection_that_is_well():
     assert world.opened() == 1
 
 
-def test_a_fresh_connection_that_breaks_off_is_the_replica_s_fault():
+def test_a_replica_that_breaks_off_gives_an_idempotent_request_to_another():
     world = World("a", "b")
     client = world.asks(get())
+
+    world.replica("a").finishes()
+    world.replica("b").sends(ok(b"b"))
+
+    assert client.news() == ok(b"b")
+    assert (world.log, world.in_flight) == ([(200, "")], 0)
+
+
+def test_a_replica_that_breaks_off_gives_a_post_to_nobody():
+    world = World("a", "b")
+    client = world.asks(post(b"hello"))
 
     world.replica("a").finishes()
 
     assert status_of(client.news()) == 502
     assert (world.opened("b"), world.log) == (0, [(502, "upstream_reset")])
+
+
+def test_when_all_replicas_break_off_it_is_502():
+    world = World("a", "b")
+    client = world.asks(get())
+
+    world.replica("a").finishes()
+    world.replica("b").finishes()
+
+    assert status_of(client.news()) == 502
+    assert (world.log, world.in_flight) == ([(502, "upstream_reset")], 0)
 
 
 def test_a_stale_connection_is_replaced_once():

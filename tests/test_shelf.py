@@ -1,5 +1,7 @@
 """The connections to one replica: when a new one is opened, and how long an idle one stays."""
 
+import errno
+
 import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLookupError, TCPTimedOutError
@@ -346,3 +348,65 @@ def test_a_connection_that_is_made_all_the_same_is_kept_for_the_next():
     shelf.checkout(second)
 
     assert (first.told, len(second.told)) == ([], 1)
+
+
+# Descriptors running out
+
+
+def exhausted(world, name="a"):
+    """From now on a connection to a replica finds no descriptor. Returns a function that ends that."""
+    listener = world.listeners[name]
+    connect, listener.connect = listener.connect, lambda factory: fail(ConnectError(errno.EMFILE, "no more files"))
+
+    def recover():
+        listener.connect = connect
+
+    return recover
+
+
+def test_without_a_descriptor_a_request_waits_for_a_connection_that_becomes_idle():
+    world = World()
+    first = world.asks(get(b"/1"))
+    exhausted(world)
+    second = world.asks(get(b"/2"))
+
+    world.replica().sends(ok(b"1"))
+    world.replica().sends(ok(b"2"))
+
+    assert (first.news(), second.news()) == (ok(b"1"), ok(b"2"))
+    assert world.opened() == 1
+
+
+def test_without_a_descriptor_a_request_waits_until_there_is_one():
+    world = World()
+    recover = exhausted(world)
+    client = world.asks(get())
+
+    recover()
+    world.wait(0.5)
+    world.replica().sends(ok(b"late"))
+
+    assert client.news() == ok(b"late")
+
+
+def test_without_a_descriptor_for_too_long_it_is_504():
+    world = World(timeouts=Timeouts(connect=3))
+    exhausted(world)
+    client = world.asks(get())
+
+    world.wait(4)
+
+    assert client.news().startswith(b"HTTP/1.1 504 ")
+    assert (world.log, world.in_flight) == ([(504, "connect_timeout")], 0)
+
+
+def test_a_client_that_leaves_waits_for_no_descriptor():
+    world = World()
+    recover = exhausted(world)
+    client = world.asks(get())
+
+    client.resets()
+    recover()
+    world.wait(1)
+
+    assert (world.opened(), world.in_flight, world.member().connections.waiting) == (0, 0, set())

@@ -178,14 +178,15 @@ class Exchange:
             self.finish(reason)
             self.client.abort()
             return
-        if self._may_go_afresh(connection, reason):
+        again = self._is_harmless(connection, reason)
+        if retries.afresh(again=again, reused=connection is not None and connection.reused):
             self.attempts += 1
             self._checkout(fresh=True)
             return
         self.member.connections.complain(self, reason, detail)
         self.lease.release(reason, self.client.seconds() - self.t_granted)
         self._failure = RequestError(reason, detail)
-        if retries.elsewhere(sent=connection is not None, attempts=self.attempts):
+        if retries.elsewhere(sent=connection is not None, again=again, attempts=self.attempts):
             self.tried += (self.member,)
             self._attempt()
             return
@@ -295,12 +296,11 @@ class Exchange:
             lines += b"X-Vestri-Attempt: %d\r\n" % self.attempts
         return request_head(head, target, self.destination.host_for(head, replica), lines)
 
-    def _may_go_afresh(self, connection, reason):
-        return retries.afresh(
-            reused=connection is not None and connection.reused,
+    def _is_harmless(self, connection, reason):
+        return retries.harmless(
+            reason=reason,
             answered=self._continued or (connection is not None and connection.spoke),
             repeatable=self.head.method in retries.IDEMPOTENT and (self._kept is not None or not self.bytes_in),
-            reason=reason,
         )
 
     def _framed(self, payload, done, trailers):

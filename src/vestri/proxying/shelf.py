@@ -1,6 +1,8 @@
 """The connections to one replica: opened for an exchange, and kept between exchanges."""
 
-from twisted.internet.defer import CancelledError
+import errno
+
+from twisted.internet.defer import CancelledError, maybeDeferred
 from twisted.internet.error import ConnectionRefusedError, DNSLookupError, TCPTimedOutError
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
@@ -12,6 +14,8 @@ from vestri.proxying.sweep import NEVER
 
 #: Seconds for which an idle connection is kept beyond the number of them that is kept for longer.
 SURPLUS = 1.0
+#: Errors of a machine or a process that has no more descriptors; seconds until one may have become free.
+EXHAUSTED, EXHAUSTED_PAUSE = frozenset({errno.EMFILE, errno.ENFILE}), 0.25
 #: Seconds between two lines of the event log about faults of one replica; the access log has every one.
 QUIET = 1.0
 
@@ -25,13 +29,13 @@ class Shelf:
     IStreamClientEndpoint.  timeouts: model.Timeouts.  sweep: what watches the deadlines.
     """
 
-    __slots__ = ("_endpoint", "_idle", "_open", "_quiet_until", "forget", "seconds", "timeouts", "watch")
+    __slots__ = ("_endpoint", "_idle", "_open", "_quiet_until", "forget", "seconds", "timeouts", "waiting", "watch")
 
     def __init__(self, endpoint, timeouts, sweep):
         self._endpoint, self.timeouts = endpoint, timeouts
         self.seconds, self.watch, self.forget = sweep.seconds, sweep.watch, sweep.forget
         self._idle = []
-        self._open = set()
+        self._open, self.waiting = set(), set()
         self._quiet_until = 0.0
 
     def checkout(self, exchange, *, fresh=False):
@@ -65,6 +69,9 @@ class Shelf:
         Under load connections come and go here all the time: what is closed at once is opened again at once.
         """
         timeouts = self.timeouts
+        if self.waiting:
+            self.waiting.pop().served(connection)
+            return
         if not timeouts.idle_connections or timeouts.keep_alive is None:
             connection.close()
             return
@@ -101,18 +108,26 @@ class Shelf:
 
 @implementer(IProtocolFactory)
 class Connecting:
-    """One attempt to open a connection, on behalf of one exchange."""
+    """The opening of a connection, on behalf of one exchange.
 
-    __slots__ = ("_attempt", "_exchange", "_shelf", "deadline")
+    Where there is no descriptor for it, it waits among the shelf's `waiting` for a connection that becomes idle, and
+    tries again now and then: clients that were let in are to be served.
+    """
+
+    __slots__ = ("_attempt", "_ends", "_endpoint", "_exchange", "_shelf", "deadline")
     noisy = False
 
     def __init__(self, shelf, endpoint, exchange):
-        self._shelf, self._exchange = shelf, exchange
+        self._shelf, self._endpoint, self._exchange = shelf, endpoint, exchange
         limits = [each for each in (shelf.timeouts.connect, shelf.timeouts.per_try) if each is not None]
-        self.deadline = shelf.seconds() + min(limits, default=NEVER)
+        self._ends = shelf.seconds() + min(limits, default=NEVER)
         shelf.watch(self)
         exchange.connecting = self
-        self._attempt = endpoint.connect(self)
+        self._try()
+
+    def _try(self):
+        self.deadline = self._ends
+        self._attempt = maybeDeferred(self._endpoint.connect, self)
         self._attempt.addCallbacks(self._connected, self._failed)
 
     def buildProtocol(self, address):
@@ -125,11 +140,22 @@ class Connecting:
 
     def cancel(self):
         """Nobody waits for this connection any more."""
-        self._exchange = None
+        self._take_exchange()
         self._attempt.cancel()
 
     def overdue(self, now):
-        self._attempt.cancel()
+        if self not in self._shelf.waiting:
+            self._attempt.cancel()
+            return
+        self._shelf.waiting.discard(self)
+        if now < self._ends:
+            self._try()
+        else:
+            self._take_exchange().replica_failed("connect_timeout", "no descriptor for a connection in time")
+
+    def served(self, connection):
+        """A connection to the same replica has become free."""
+        self._take_exchange().replica_ready(connection)
 
     def _connected(self, connection):
         """It may be gone again, or have been given up, before we hear here that it was made."""
@@ -142,6 +168,10 @@ class Connecting:
             self._shelf.keep(connection)
 
     def _failed(self, failure):
+        if self._exchange is not None and getattr(failure.value, "osError", None) in EXHAUSTED:
+            self._shelf.waiting.add(self)
+            self.deadline = min(self._ends, self._shelf.seconds() + EXHAUSTED_PAUSE)
+            return
         exchange = self._take_exchange()
         if exchange is None:
             return
@@ -159,6 +189,7 @@ class Connecting:
     def _take_exchange(self):
         """The exchange that still waits for this connection, told that the wait is over, or None."""
         self._shelf.forget(self)
+        self._shelf.waiting.discard(self)
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.connecting = None
