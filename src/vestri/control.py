@@ -5,6 +5,7 @@ import json
 import attrs
 from twisted.protocols import amp
 
+from vestri.errors import VestriError
 from vestri.events import HealthChanged
 
 
@@ -54,10 +55,11 @@ class Adopt(amp.Command):
 
 
 class Steer(amp.Command):
-    """To a worker: a verb of `Pool`, the replica that it is about, and what else it takes."""
+    """To a worker: a verb of `Pool`, the replica that it is about, and what else it takes. Fails as the verb does."""
 
     arguments = ((b"service", amp.Unicode()), (b"verb", amp.Unicode()), (b"arguments", Json()))
     response = ()
+    errors = {VestriError: b"REFUSED", ValueError: b"NO_VALUE", TypeError: b"NO_ARGUMENTS"}
 
 
 class Count(amp.Command):
@@ -84,6 +86,13 @@ class Reopen(amp.Command):
 
 class Stop(amp.Command):
     """To a worker: finish what is under way, and end. It answers when it begins to."""
+
+    arguments = ()
+    response = ()
+
+
+class Hurry(amp.Command):
+    """To a worker that is stopping: cut off what is still under way."""
 
     arguments = ()
     response = ()

@@ -39,6 +39,11 @@ class Options(usage.Options):
         """Whether twistd will detach from the terminal. (There is no parent where the options stand alone.)"""
         return self.parent is not None and not self.parent["nodaemon"]
 
+    @property
+    def sheds_privileges(self):
+        """Whether twistd will become another user before we serve."""
+        return self.parent is not None and (self.parent["uid"] is not None or self.parent["gid"] is not None)
+
 
 def makeService(options):
     """The service that twistd runs. Imports what imports the reactor only now, when twistd has chosen one."""
@@ -52,6 +57,8 @@ def makeService(options):
         warn("a daemon has no standard output: no access log is kept; access_log: {path: FILE} keeps one")
         configuration = attrs.evolve(configuration, access_log=AccessLog(format="off"))
     wiring.raise_descriptor_limit(configuration.limits.connections, warn)
+    if options.sheds_privileges:
+        wiring.import_the_rest()
     try:
         return wiring.build(configuration, reactor)
     except (OSError, VestriError) as error:

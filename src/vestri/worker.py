@@ -5,13 +5,16 @@ import os
 import pickle
 import signal
 import sys
+from contextlib import suppress
 
-from twisted.logger import LogLevel, formatEvent, globalLogBeginner
+from twisted.logger import Logger, LogLevel, formatEvent, globalLogBeginner
 
-from vestri.control import PIECE, VERBS, Adopt, Count, Pipe, Reopen, Serving, Steer, Stop
+from vestri.control import PIECE, VERBS, Adopt, Count, Hurry, Pipe, Reopen, Serving, Steer, Stop
 from vestri.errors import VestriError
 from vestri.transport import install_reactor, server_endpoint
 from vestri.workers import ANSWERS, COMMANDS, EVENTS, FIRST_SOCKET, SNAPSHOT
+
+log = Logger()
 
 
 class Orders(Pipe):
@@ -36,9 +39,12 @@ class Orders(Pipe):
 
     @Steer.responder
     def steer(self, service, verb, arguments):
+        pools = self._wired.pools
         if verb not in VERBS:
-            raise VestriError(f"no verb '{verb}'")
-        getattr(self._wired.pools[service], verb)(*arguments)
+            raise VestriError(f"no verb '{verb}'; there are {', '.join(sorted(VERBS))}")
+        if service not in pools:
+            raise VestriError(f"no service '{service}'; there are {', '.join(pools)}")
+        getattr(pools[service], verb)(*arguments)
         return {}
 
     @Count.responder
@@ -66,6 +72,11 @@ class Orders(Pipe):
         self._stop()
         return {}
 
+    @Hurry.responder
+    def hurry(self):
+        log.warn("stopping at once: {count} connections are cut off", count=self._wired.balancer.site.abort())
+        return {}
+
     def connectionLost(self, reason):
         """The supervisor is gone, and with it the reason to be here."""
         super().connectionLost(reason)
@@ -83,6 +94,7 @@ def main(sockets):
     with os.fdopen(SNAPSHOT, "rb") as snapshot:
         configuration = pickle.load(snapshot)
     os.set_inheritable(EVENTS, False)
+    os.set_blocking(EVENTS, False)
     endpoints = [server_endpoint(reactor, f"fd:{FIRST_SOCKET + index}") for index in range(sockets)]
     for endpoint, written in zip(endpoints, configuration.listen):
         endpoint.description = written
@@ -97,13 +109,15 @@ def main(sockets):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *caught: reactor.callFromThread(stop))
     wired.balancer.privilegedStartService()
+    for index in range(sockets):  # it has duplicates, and what it stops listening at is to be closed
+        os.close(FIRST_SOCKET + index)
     wired.balancer.startService()
     stdio.StandardIO(Orders(wired, stop), stdin=COMMANDS, stdout=ANSWERS)
     reactor.run(installSignalHandlers=False)
 
 
 def tell(event):
-    """A log observer: events as lines for the supervisor, each with its level."""
+    """A log observer: events as lines for the supervisor, each with its level; lost where that does not read them."""
     level = event.get("log_level", LogLevel.info)
     if level is LogLevel.debug:
         return
@@ -112,7 +126,8 @@ def tell(event):
     if failure is not None:
         text = f"{text}\n{failure.getTraceback()}"
     lines = "".join(f"{level.name} {line}\n" for line in text.splitlines() if line)
-    os.write(EVENTS, lines.encode("utf-8", "replace"))
+    with suppress(BlockingIOError, BrokenPipeError):
+        os.write(EVENTS, lines.encode("utf-8", "replace"))
 
 
 if __name__ == "__main__":

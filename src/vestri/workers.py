@@ -6,17 +6,17 @@ import pickle
 import signal
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import attrs
 from twisted.application.service import MultiService
 from twisted.internet import protocol
 from twisted.internet.defer import Deferred, DeferredList, gatherResults, inlineCallbacks
-from twisted.internet.error import CannotListenError
-from twisted.logger import Logger
+from twisted.internet.error import CannotListenError, ProcessDone, ProcessTerminated
+from twisted.logger import Logger, LogLevel
 
 from vestri.balancer import refused
-from vestri.control import Adopt, Count, Pipe, Reopen, Serving, Steer, Stop
+from vestri.control import Adopt, Count, Hurry, Pipe, Reopen, Serving, Steer, Stop
 from vestri.operations.counters import merged
 
 #: Descriptors of a worker. It shares our standard output; its event log comes to us.
@@ -26,6 +26,9 @@ AT_ONCE, SETTLED, LONGEST_WAIT = 0.0, 5.0, 10.0
 FIRST_WAIT = 0.25
 #: Seconds that workers have, beyond what they need to drain, before they are killed.
 PATIENCE = 5.0
+
+#: Words at the beginning of a line -> the level at which it is logged.
+LEVELS = {level.name: level for level in LogLevel.iterconstants()}
 
 log = Logger()
 
@@ -72,7 +75,8 @@ class Worker(protocol.ProcessProtocol):
     # What AMP asks of its transport
 
     def write(self, data):
-        self.transport.writeToChild(COMMANDS, data)
+        with suppress(KeyError):  # it has closed its end, and is about to be gone
+            self.transport.writeToChild(COMMANDS, data)
 
     def writeSequence(self, pieces):
         self.write(b"".join(pieces))
@@ -96,10 +100,12 @@ class Worker(protocol.ProcessProtocol):
             self._tell(line.decode("utf-8", "replace"))
 
     def _tell(self, line):
-        """Pass on a line of the worker's event log: its level, a space, its text."""
+        """Pass on a line of the event log: its level, a space, its text. Python writes others when it fails."""
         level, _, text = line.partition(" ")
-        emit = {"warn": log.warn, "error": log.error, "critical": log.critical}.get(level, log.info)
-        emit("worker {number}: {text}", number=self._slot.number, text=text)
+        if level in LEVELS:
+            log.emit(LEVELS[level], "worker {number}: {text}", number=self._slot.number, text=text)
+        else:
+            log.error("worker {number}: {line}", number=self._slot.number, line=line)
 
     def kill(self, name="KILL"):
         """Send a signal; a process that is gone is no matter."""
@@ -138,9 +144,17 @@ class Slot:
         self._began, self._wait, self._respawn = 0.0, AT_ONCE, None
 
     def spawn(self):
-        """Start a worker here."""
+        """Start a worker here, or later where that cannot be now."""
         self._respawn = None
         self._began = self._supervisor.reactor.seconds()
+        try:
+            self._start()
+        except OSError as error:
+            self.worker = None
+            log.error("worker {number} cannot be started: {error}", number=self.number, error=error)
+            self._spawn_later()
+
+    def _start(self):
         with self._snapshot() as snapshot:
             inherited = {0: snapshot.fileno(), STANDARD_OUTPUT: 1, EVENTS: "r", COMMANDS: "w", ANSWERS: "r"}
             inherited[SNAPSHOT] = snapshot.fileno()
@@ -171,6 +185,9 @@ class Slot:
         if self._supervisor.stopping:
             return
         log.error("worker {number} ended: {why}", number=self.number, why=reason.getErrorMessage())
+        self._spawn_later()
+
+    def _spawn_later(self):
         lived = self._supervisor.reactor.seconds() - self._began
         self._wait = AT_ONCE if lived >= SETTLED else min(LONGEST_WAIT, max(FIRST_WAIT, self._wait * 2))
         self._respawn = self._supervisor.reactor.callLater(self._wait, self.spawn)
@@ -198,6 +215,7 @@ class Supervisor(MultiService):
         self.reactor, self._recorder, self._configuration, self._endpoints = reactor, recorder, configuration, endpoints
         self.slots = [Slot(number, each, self) for number, each in enumerate(shared_out(configuration))]
         self.stopping = False
+        self._steered, self._signals = {}, {}
 
     @property
     def workers(self):
@@ -218,7 +236,8 @@ class Supervisor(MultiService):
 
     def startService(self):
         super().startService()
-        self._previous = signal.signal(signal.SIGUSR1, self._reopen)
+        self._handle(signal.SIGUSR1, self._reopen)
+        self._handle(signal.SIGHUP, self._ignore_hangup)
         for slot in self.slots:
             slot.spawn()
 
@@ -228,48 +247,88 @@ class Supervisor(MultiService):
         workers = [slot.worker for slot in self.slots if slot.worker is not None]
         for slot in self.slots:
             slot.close()
-        for worker in workers:
-            worker.call(Stop).addErrback(lambda failure: None)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._handle(number, lambda: self._tell_all(workers, Hurry))
+        self._tell_all(workers, Stop)
         shutdown = self._configuration.shutdown
-        ended = DeferredList([worker.ended for worker in workers])
-        ended.addTimeout(shutdown.pre_stop + shutdown.grace + PATIENCE, self.reactor)
-        ended.addErrback(lambda failure: [worker.kill() for worker in workers])
-        return ended.addCallback(lambda ignored: super(Supervisor, self).stopService())
+        patience = shutdown.pre_stop + shutdown.grace + PATIENCE
+        late = self.reactor.callLater(patience, lambda: [worker.kill() for worker in workers])
+        return DeferredList([worker.ended for worker in workers]).addCallback(self._ended, late)
+
+    def _ended(self, workers, late):
+        """All workers are gone. late: the DelayedCall that would have killed them."""
+        if late.active():
+            late.cancel()
+        for endpoint in self._endpoints:
+            endpoint.release()
+        for number, previous in self._signals.items():
+            signal.signal(number, previous)
+        return super().stopService()
 
     def inform(self, worker):
-        """Tell a new worker what is known of the replicas."""
+        """Tell a new worker what is known of the replicas, and what is wanted of them."""
         for change in self._recorder.changes():
             worker.call(Adopt, change=change).addErrback(_not_told)
+        for order in self._steered.values():
+            worker.call(Steer, **order).addErrback(_not_told)
 
     def changed(self, change):
         """A replica went up or down: tell everybody. An observer of the `Recorder`."""
-        for worker in self.workers:
-            worker.call(Adopt, change=change).addErrback(_not_told)
+        self._tell_all(self.workers, Adopt, change=change)
 
-    def steer(self, service, verb, *arguments):
-        """Use a verb of a service's `Pool` in every worker. Returns a Deferred that fails as the verb does."""
-        return gatherResults(
-            [worker.call(Steer, service=service, verb=verb, arguments=arguments) for worker in self.workers],
-            consumeErrors=True,
-        )
+    def steer(self, service, verb, replica, *arguments):
+        """Use a verb of a service's `Pool` in every worker, now and when one is replaced.
+
+        Returns a Deferred that fails as the verb does.
+        """
+        order = {"service": service, "verb": verb, "arguments": [replica, *arguments]}
+        key = service, replica, verb == "set_weight"
+        before, self._steered[key] = self._steered.get(key), order
+        answers = [worker.call(Steer, **order).addErrback(_unless_gone) for worker in self.workers]
+        return gatherResults(answers, consumeErrors=True).addErrback(self._forget, key, before)
+
+    def _forget(self, failure, key, before):
+        """A verb was refused: what holds is what was asked for before."""
+        self._steered.pop(key)
+        if before is not None:
+            self._steered[key] = before
+        return failure.value.subFailure
 
     def counts(self):
         """A Deferred of what all workers counted, added up; see `control.Count`. One that ends is left out."""
         answers = DeferredList([_counts_of(worker) for worker in self.workers], consumeErrors=True)
         return answers.addCallback(lambda results: merged(counts for well, counts in results if well))
 
-    def _reopen(self, *caught):
-        self.reactor.callFromThread(self._tell_reopen)
-        if callable(self._previous):
-            self._previous(*caught)
+    def _reopen(self):
+        self._tell_all(self.workers, Reopen)
 
-    def _tell_reopen(self):
-        for worker in self.workers:
-            worker.call(Reopen).addErrback(_not_told)
+    def _ignore_hangup(self):
+        log.warn("SIGHUP: the configuration cannot be reloaded yet; restart Vestri to change it")
+
+    def _tell_all(self, workers, command, **arguments):
+        for worker in workers:
+            worker.call(command, **arguments).addErrback(_not_told)
+
+    def _handle(self, number, action):
+        """Do this at a signal; when logs were moved, twistd's own handler follows, which moves its own."""
+        previous = signal.getsignal(number)
+        self._signals.setdefault(number, previous)
+
+        def handle(*caught):
+            self.reactor.callFromThread(action)
+            if number == signal.SIGUSR1 and callable(previous):
+                previous(*caught)
+
+        signal.signal(number, handle)
 
 
 def _not_told(failure):
     """A worker that ended meanwhile learns everything anew when it is replaced."""
+
+
+def _unless_gone(failure):
+    """As `_not_told`, but what a worker refuses is refused."""
+    failure.trap(ProcessDone, ProcessTerminated)
 
 
 @inlineCallbacks

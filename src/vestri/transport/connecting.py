@@ -7,6 +7,7 @@ from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.interfaces import IResolutionReceiver, IStreamClientEndpoint
 from zope.interface import implementer
 
+from vestri.transport.handshakes import Reaching
 from vestri.transport.kinds import kind_of
 from vestri.transport.sockets import tune
 
@@ -25,25 +26,43 @@ class ClientEndpoint:
     """
 
     def __init__(self, reactor, host, port, *, tls=False):
-        self._reactor, self.host, self.port = reactor, host, port
-        self._server_name = host if tls else None
+        self._reactor, self.host, self.port, self._tls = reactor, host, port, tls
         self._open = kind_of(reactor).connect
         self._addresses, self._kept_until = ([host], float("inf")) if _is_address(host) else ([], 0.0)
+        self._waiting = []
 
     def connect(self, protocolFactory):
         """A Deferred of the connected protocol; fails with ConnectError, DNSLookupError, TLSFailed or CancelledError."""
         if self._reactor.seconds() < self._kept_until:
             return self._try_each(self._addresses, protocolFactory)
-        resolved = resolve(self._reactor, self.host).addCallback(self._keep)
-        return resolved.addCallback(self._try_each, protocolFactory)
+        return self._resolved().addCallback(self._try_each, protocolFactory)
+
+    def _resolved(self):
+        """A Deferred of the addresses. Whoever asks while the answer is on its way waits for the same one."""
+        waiting = Deferred()
+        self._waiting.append(waiting)
+        if len(self._waiting) == 1:
+            resolve(self._reactor, self.host).addCallback(self._keep).addBoth(self._tell)
+        return waiting
+
+    def _tell(self, resolved):
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.callback(resolved)
 
     def _try_each(self, addresses, factory):
         """Try addresses one after the other until one takes the connection."""
         first, *others = addresses
-        attempt = self._open(self._reactor, first, self.port, factory, tune, self._server_name)
+        attempt = self._reach(first, factory)
         if not others:
             return attempt
         return attempt.addErrback(lambda failure: self._try_next(failure, others, factory))
+
+    def _reach(self, address, factory):
+        if not self._tls:
+            return self._open(self._reactor, address, self.port, factory, tune)
+        reaching = Reaching(factory, self.host)
+        return reaching.over(self._open(self._reactor, address, self.port, reaching, tune))
 
     def _try_next(self, failure, others, factory):
         failure.trap(ConnectError)

@@ -9,7 +9,9 @@ import errno
 import socket
 
 from twisted.internet import tcp, unix
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
+from twisted.internet.error import NoProtocol
 from twisted.logger import Logger
 
 #: Connections accepted in one turn of the reactor; the rest waits in the kernel's backlog.
@@ -28,11 +30,13 @@ class EagerWrites:
     would, and the reactor finds the failure, so that a protocol is never torn down while it writes.
     """
 
+    _read_ended = False
+
     def write(self, data):
-        if self._tempDataBuffer or self.dataBuffer or not self.connected or self.disconnecting:
-            super().write(data)
+        if self.disconnecting or self._aborting or self._writeDisconnected or self._writeDisconnecting:
             return
-        if self._writeDisconnected or self._writeDisconnecting:
+        if self._tempDataBuffer or self.dataBuffer or not self.connected:
+            super().write(data)
             return
         sent = self.writeSomeData(data)
         if sent.__class__ is not int:
@@ -46,6 +50,23 @@ class EagerWrites:
     def pending(self):
         """Bytes written to this transport that the kernel has not taken yet."""
         return len(self.dataBuffer) - self.offset + self._tempDataLen
+
+    def loseWriteConnection(self):
+        if self.connected and not self.disconnecting:
+            super().loseWriteConnection()
+
+    def readConnectionLost(self, reason):
+        self._read_ended = True
+        super().readConnectionLost(reason)
+
+    def resumeProducing(self):
+        if not self._read_ended:
+            super().resumeProducing()
+
+    def connectionLost(self, reason):
+        """What is still pending never goes out."""
+        self.dataBuffer, self.offset, self._tempDataBuffer, self._tempDataLen = b"", 0, [], 0
+        super().connectionLost(reason)
 
 
 class TCPServer(EagerWrites, tcp.Server):
@@ -66,7 +87,7 @@ class TCPClient(EagerWrites, tcp.Client):
 
     def _connectDone(self):
         super()._connectDone()
-        self.connector.factory.established(self.protocol)
+        self.connector.factory.established()
 
 
 class Connector(tcp.Connector):
@@ -84,7 +105,7 @@ class Accepting:
     """
 
     paused = False
-    on_stop = None
+    on_stop = _retry = None
 
     def pauseProducing(self):
         """Accept nobody until `resumeProducing`; who connects waits in the kernel's backlog."""
@@ -108,27 +129,41 @@ class Accepting:
                     continue  # this one client is gone again: ECONNABORTED and its kin
                 log.error("not accepting for a moment: {error}", error=error)
                 self.stopReading()
-                self.reactor.callLater(EXHAUSTED_PAUSE, self._try_again)
+                self._retry = self.reactor.callLater(EXHAUSTED_PAUSE, self._try_again)
                 return
-            self.accepted(sock, address)
+            self._accepted(sock, address)
 
     def connectionLost(self, reason):
         super().connectionLost(reason)
+        if self._retry is not None:
+            self._retry.cancel()
         if self.on_stop is not None:
             self.on_stop()
 
     def _try_again(self):
+        self._retry = None
         if not self.paused:
             self.resumeProducing()
 
-    def accepted(self, sock, address):
-        protocol = self.factory.buildProtocol(self._buildAddr(address))
+    def _accepted(self, sock, address):
+        try:
+            protocol = self.factory.buildProtocol(self._buildAddr(address))
+        except Exception:
+            log.failure("a fault before a connection began")
+            protocol = None
         if protocol is None:
             sock.close()
             return
         sock.setblocking(False)
         self.sessionno += 1
-        protocol.makeConnection(self.transport(sock, protocol, address, self, self.sessionno, self.reactor))
+        self._begin(protocol, self.transport(sock, protocol, address, self, self.sessionno, self.reactor))
+
+    def _begin(self, protocol, transport):
+        try:
+            protocol.makeConnection(transport)
+        except Exception:
+            log.failure("a fault at the beginning of a connection")
+            transport.abortConnection()
 
 
 class Port(Accepting, tcp.Port):
@@ -137,39 +172,34 @@ class Port(Accepting, tcp.Port):
     transport = TCPServer
 
 
-class UnixPort(Accepting, unix.Port):
-    """A listening Unix socket."""
+class UnixPort(Accepting, tcp.Port):
+    """A listening Unix socket. Its file is not ours: whoever bound it gave it its permissions, and removes it."""
 
     transport = UnixServer
+
+    def _buildAddr(self, name):
+        return UNIXAddress(name or None)
+
+    def getHost(self):
+        return self._buildAddr(self.socket.getsockname())
 
 
 def listen(reactor, sock, factory, backlog, on_stop=None):
     """Accept from a socket that listens already. Returns an IListeningPort. on_stop: called when that has stopped."""
     kind = UnixPort if sock.family == socket.AF_UNIX else Port
-    port = kind._fromListeningDescriptor(reactor, sock.fileno(), *_family_of(sock), factory)
+    port = kind._fromListeningDescriptor(reactor, sock.fileno(), sock.family, factory)
     port.on_stop = on_stop
     sock.close()
     port.startListening()
     return port
 
 
-def _family_of(sock):
-    """`twisted.internet.unix` knows its family itself."""
-    return () if sock.family == socket.AF_UNIX else (sock.family,)
+def connect(reactor, host, port, factory, tune):
+    """A Deferred of the protocol that is connected to an address; fails with ConnectError or CancelledError.
 
-
-def connect(reactor, host, port, factory, tune, server_name=None):
-    """A Deferred of the protocol that is connected to an address; fails with ConnectError, TLSFailed or CancelledError.
-
-    tune: called with the socket before it connects.  server_name: connect over TLS, to whom the system's
-    authorities know by this name.
+    It fires while the connection is made, before anything can come. tune: called with the socket before it connects.
     """
-    if server_name is None:
-        return Attempt(reactor, host, port, factory, tune).connected
-    from vestri.transport.eager_tls import Securing  # pyOpenSSL takes a while to import
-
-    securing = Securing(factory, server_name)
-    return securing.over(Attempt(reactor, host, port, securing.factory, tune).connected)
+    return Attempt(reactor, host, port, factory, tune).connected
 
 
 class Attempt:
@@ -189,17 +219,21 @@ class Attempt:
         self._connector.stopConnecting()
 
     def buildProtocol(self, address):
-        return self._factory.buildProtocol(address)
+        self._protocol = self._factory.buildProtocol(address)
+        return self._protocol
 
-    def established(self, protocol):
-        self.connected.callback(protocol)
+    def established(self):
+        if self._protocol is not None:
+            self.connected.callback(self._protocol)
 
     def clientConnectionFailed(self, connector, reason):
         if not self._cancelled:
             self.connected.errback(reason)
 
     def clientConnectionLost(self, connector, reason):
-        """The protocol hears of it itself."""
+        """The protocol hears of it itself, where there is one."""
+        if not self.connected.called:
+            self.connected.errback(NoProtocol())
 
     def startedConnecting(self, connector):
         """Part of a factory's interface, as are `doStart` and `doStop`; we keep nothing between connections."""

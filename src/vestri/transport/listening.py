@@ -8,6 +8,7 @@ from twisted.internet.defer import execute
 from twisted.internet.interfaces import IStreamServerEndpoint
 from zope.interface import implementer
 
+from vestri.transport.handshakes import Meeting
 from vestri.transport.kinds import kind_of
 from vestri.transport.sockets import adopt, listen_tcp, listen_unix, remove
 
@@ -23,21 +24,28 @@ class ServerEndpoint:
 
     description: as the person wrote it.  bind: given a count, returns so many listening sockets between which
     the kernel shares connections out, or raises CannotListenError.  backlog: connections that may wait in the
-    kernel.  on_stop: called when the port has stopped listening.
+    kernel.  on_stop: called when the port has stopped listening.  certificate: a `ServerCertificate`, to speak TLS.
     """
 
-    def __init__(self, reactor, description, bind, backlog, on_stop=None):
+    def __init__(self, reactor, description, bind, backlog, on_stop=None, certificate=None):
         self._reactor, self.description = reactor, description
-        self._bind, self._backlog, self._on_stop = bind, backlog, on_stop
+        self._bind, self._backlog, self._on_stop, self._certificate = bind, backlog, on_stop, certificate
 
     def listen(self, protocolFactory):
         return execute(self._listen, protocolFactory)
 
     def sockets(self, count):
-        """The listening sockets for so many processes. Raises CannotListenError."""
+        """The listening sockets for so many processes; `release` when they are closed. Raises CannotListenError."""
         return self._bind(count)
 
+    def release(self):
+        """Remove what the sockets that `sockets` gave have left behind."""
+        if self._on_stop is not None:
+            self._on_stop()
+
     def _listen(self, factory):
+        if self._certificate is not None:
+            factory = Meeting(self._reactor, factory, self._certificate.context())
         sock = self._bind(1)[0]
         return kind_of(self._reactor).listen(self._reactor, sock, factory, self._backlog, self._on_stop)
 
@@ -45,15 +53,17 @@ class ServerEndpoint:
         return f"<ServerEndpoint {self.description}>"
 
 
-def server_endpoint(reactor, description, environ=os.environ):
+def server_endpoint(reactor, description, environ=os.environ, certificate=None):
     """Read an endpoint string. Raises ValueError, in words, where it makes no sense.
 
     Known are tcp:PORT, tcp6:PORT, unix:PATH, fd:NUMBER and systemd:index=N or systemd:name=NAME.
+    certificate: a `ServerCertificate` with which to speak TLS.
     """
     kind, positional, named = parse(description)
     if kind not in KINDS:
         raise ValueError(f"unknown endpoint type '{kind}'; known are {', '.join(KINDS)}")
-    return ServerEndpoint(reactor, description, *KINDS[kind](positional, named, environ))
+    bind, backlog, on_stop = KINDS[kind](positional, named, environ)
+    return ServerEndpoint(reactor, description, bind, backlog, on_stop, certificate)
 
 
 def parse(description):

@@ -94,13 +94,24 @@ def adopt(descriptor, count=1):
     Raises CannotListenError.  count: of the duplicates.
     """
     try:
-        sock = socket.socket(fileno=os.dup(descriptor))
-        if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            raise OSError(errno.EINVAL, f"descriptor {descriptor} is no listening socket")
+        sock = _listening(os.dup(descriptor))
     except OSError as error:
         raise CannotListenError("fd", descriptor, error) from error
     sock.setblocking(False)
     return [sock, *(sock.dup() for _ in range(count - 1))]
+
+
+def _listening(descriptor):
+    """The socket of a descriptor, which is closed where that is no listening one."""
+    try:
+        sock = socket.socket(fileno=descriptor)
+    except OSError:
+        os.close(descriptor)
+        raise
+    if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        sock.close()
+        raise OSError(errno.EINVAL, "it is no listening socket")
+    return sock
 
 
 def close_all(sockets):

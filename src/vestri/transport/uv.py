@@ -4,34 +4,31 @@ Twisted's transports on an asyncio loop ask it about readiness and then call `re
 themselves, from Python. Here libuv does both, and hands bytes straight to the protocol's `dataReceived`.
 """
 
-import asyncio
-import os
-import resource
 import signal
 import socket
-import ssl
 import struct
-from functools import cache
+from asyncio import CancelledError as CancelledByLoop
+from functools import partial
 
 import uvloop
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost, getConnectError
+from twisted.internet.error import ConnectionDone, ConnectionLost, NoProtocol, getConnectError
 from twisted.internet.interfaces import IHalfCloseableProtocol, IListeningPort, ITransport
 from twisted.internet.process import reapAllProcesses
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from vestri.errors import TLSFailed
+from vestri.transport.descriptors import few_descriptors_left, last_descriptor
 
 #: Bytes that wait for a slow peer before its producer is told to pause.
 HIGH_WATER = 16 * 1024
 #: Bytes of one read: at first, and at most, while whoever takes them keeps up.
 FIRST_READ, LARGEST_READ = 16 * 1024, 256 * 1024
-#: Descriptors kept free: at EMFILE libuv accepts and closes, which loses clients, so accepting pauses before.
-RESERVED = 64
+#: Connections accepted between two looks at how many descriptors are left; each may open one to a replica too.
+BETWEEN_LOOKS = 16
 #: Seconds after which a port that paused for want of descriptors looks again.
 EXHAUSTED_PAUSE = 0.25
 #: SO_LINGER with no time: close with a reset (socket(7)).
@@ -50,14 +47,22 @@ def install():
     """Make a Twisted reactor that stands on uvloop the global one."""
     from twisted.internet.main import installReactor
 
-    reactor = AsyncioSelectorReactor(uvloop.new_event_loop())
+    loop = uvloop.new_event_loop()
+    loop.set_exception_handler(_tell)
+    reactor = AsyncioSelectorReactor(loop)
     installReactor(reactor)
     reactor.callWhenRunning(_reap_children, reactor)
+
+
+def _tell(loop, context):
+    """A fault that nobody caught goes to Twisted's log, not to `logging`, of which nobody sees anything."""
+    log.failure("{message}", Failure(context.get("exception") or RuntimeError()), message=context["message"])
 
 
 def _reap_children(reactor):
     """uvloop takes over the descriptor by which signals wake Twisted, so tell it ourselves when a child ended."""
     signal.signal(signal.SIGCHLD, lambda *caught: reactor.callFromThread(reapAllProcesses))
+    reapAllProcesses()  # those that ended before
 
 
 def loop_of(reactor):
@@ -90,9 +95,17 @@ class Connection:
     def connection_made(self, uv):
         self._uv, self.write = uv, uv.write
         uv.set_write_buffer_limits(HIGH_WATER)
+        try:
+            self._begin()
+        except Exception:
+            log.failure("a fault at the beginning of a connection")
+            self.abortConnection()
+        self._connected = self._factory = None
+
+    def _begin(self):
         protocol = self.protocol = self._factory.buildProtocol(self.getPeer())
         if protocol is None:
-            uv.abort()
+            self._uv.abort()
             return
         self.connected = True
         self._received = protocol.dataReceived
@@ -107,21 +120,29 @@ class Connection:
         size = self._size
         if count == size and size < LARGEST_READ:
             self._size = size * 2
-        self._received(bytes(_shared[:count]))
+        try:
+            self._received(_shared[:count].tobytes())
+        except Exception:
+            log.failure("a fault in {protocol!r}", protocol=self.protocol)
+            self.abortConnection()
 
     def eof_received(self):
-        """Twisted's half-closeable protocols decide themselves when to close."""
+        """Twisted's half-closeable protocols decide themselves when to close, and are told once."""
         if IHalfCloseableProtocol.providedBy(self.protocol):
-            self.protocol.readConnectionLost()
+            received, self._received = self._received, None
+            if received is not None:
+                self.protocol.readConnectionLost()
             return True
         return False
 
     def connection_lost(self, error):
+        """The end. Protocol and transport let go of each other, so that no garbage collector is needed to free them."""
+        protocol, self.protocol = self.protocol, None
         self.write = _nowhere
-        self._producer = None
+        self._producer = self._received = None
         if self.connected:
             self.connected = False
-            self.protocol.connectionLost(DONE if error is None else LOST)
+            protocol.connectionLost(DONE if error is None else LOST)
 
     def pause_writing(self):
         if self._producer is not None:
@@ -148,21 +169,17 @@ class Connection:
             self._uv.abort()
 
     def _reset_on_close(self):
-        sock = self._uv.get_extra_info("socket")
+        sock = self.socket
         if sock is not None and sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
     def loseWriteConnection(self):
-        """Say that no more follows. TLS has no such word that peers understand: there it is the end of both ways."""
-        if not self.connected or self.disconnecting:
-            return
-        self.write = _nowhere
-        if self._uv.can_write_eof():
+        if self.connected and not self.disconnecting:
+            self.write = _nowhere
             self._uv.write_eof()
-        else:
-            self.loseConnection()
 
     def pauseProducing(self):
+        """Read no more. uvloop begins to read when `makeConnection` has returned: a pause before that is forgotten."""
         self._size = FIRST_READ
         self._uv.pause_reading()
 
@@ -173,8 +190,10 @@ class Connection:
         self.loseConnection()
 
     def registerProducer(self, producer, streaming):
-        """streaming: push producers only; they are what relays bytes."""
+        """streaming: push producers only; they are what relays bytes. One that comes late may have to wait at once."""
         self._producer = producer
+        if self.pending() > HIGH_WATER:
+            producer.pauseProducing()
 
     def unregisterProducer(self):
         self._producer = None
@@ -183,8 +202,13 @@ class Connection:
         """Bytes written to this transport that the kernel has not taken yet."""
         return self._uv.get_write_buffer_size()
 
+    @property
+    def socket(self):
+        """What there is of a socket: its options and its descriptor. libuv reads and writes."""
+        return self._uv.get_extra_info("socket")
+
     def fileno(self):
-        return self._uv.get_extra_info("socket").fileno()
+        return self.socket.fileno()
 
     def getPeer(self):
         return _address(self._uv.get_extra_info("peername"))
@@ -204,17 +228,7 @@ def _address(name):
     if isinstance(name, tuple):
         kind = IPv6Address if len(name) == 4 else IPv4Address
         return kind("TCP", *name[:2])
-    return UNIXAddress(name or None)
-
-
-class _Accepted(Connection):
-    """A connection that a port accepted."""
-
-    __slots__ = ()
-
-    def connection_made(self, uv):
-        super().connection_made(uv)
-        self._connected = self._factory = None
+    return None if name is None else UNIXAddress(name or None)
 
 
 @implementer(IListeningPort)
@@ -227,9 +241,11 @@ class Port:
 
     def __init__(self, reactor, sock, factory, backlog, on_stop=None):
         self._reactor, self._loop, self._socket = reactor, loop_of(reactor), sock
+        self._address = _address(sock.getsockname())
         self._factory, self._backlog, self._on_stop = factory, backlog, on_stop
-        self._server = self._serving = None
+        self._server = self._serving = self._looking = None
         self._wanted = self._exhausted = False
+        self._accepted = 0
 
     def startListening(self):
         """Accept from now on, or from when the reactor runs."""
@@ -248,6 +264,8 @@ class Port:
     def stopListening(self):
         self._wanted = False
         self._settle()
+        if self._looking is not None:
+            self._looking.cancel()
         self._socket.close()
         if self._on_stop is not None:
             self._on_stop()
@@ -265,9 +283,14 @@ class Port:
             self._server = None
 
     async def _serve(self):
+        if not self._wanted:
+            return None  # it was stopped before this had its turn
         sock = self._socket.dup()
         sock.setblocking(False)
-        make = self._loop.create_unix_server if sock.family == socket.AF_UNIX else self._loop.create_server
+        if sock.family == socket.AF_UNIX:
+            make = partial(self._loop.create_unix_server, cleanup_socket=False)  # a pause leaves the file where it is
+        else:
+            make = self._loop.create_server
         return await make(self._accept, sock=sock, backlog=self._backlog)
 
     def _served(self, task):
@@ -281,28 +304,38 @@ class Port:
         self._settle()
 
     def _accept(self):
-        return _Accepted(self._factory, self._look_at_descriptors)
+        self._accepted += 1
+        look = self._look_at_descriptors if self._accepted % BETWEEN_LOOKS == 0 else None
+        return Connection(self, look)
+
+    def buildProtocol(self, address):
+        """Who is gone already, before being accepted, has no address."""
+        return None if address is None else self._factory.buildProtocol(address)
 
     def _look_at_descriptors(self, protocol):
-        if protocol.transport.fileno() >= _last_descriptor():
+        if protocol.transport.fileno() >= last_descriptor():
+            self._run_out()
+
+    def _run_out(self):
+        if not self._exhausted:
             log.error("not accepting for a moment: nearly all file descriptors are in use")
             self._pause_for_descriptors()
 
     def _pause_for_descriptors(self):
         self._exhausted = True
         self._settle()
-        self._reactor.callLater(EXHAUSTED_PAUSE, self._look_again)
+        self._looking = self._reactor.callLater(EXHAUSTED_PAUSE, self._look_again)
 
     def _look_again(self):
-        lowest = _lowest_free_descriptor()
-        if lowest is None or lowest >= _last_descriptor():
-            self._reactor.callLater(EXHAUSTED_PAUSE, self._look_again)
+        self._looking = None
+        if few_descriptors_left():
+            self._pause_for_descriptors()
             return
         self._exhausted = False
         self._settle()
 
     def getHost(self):
-        return _address(self._socket.getsockname())
+        return self._address
 
     def __repr__(self):
         return f"<Port {self.getHost()}>"
@@ -315,60 +348,44 @@ def listen(reactor, sock, factory, backlog, on_stop=None):
     return port
 
 
-def _last_descriptor():
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return float("inf") if soft == resource.RLIM_INFINITY else soft - RESERVED
+def connect(reactor, host, port, factory, tune):
+    """A Deferred of the protocol that is connected to an address; fails with ConnectError or CancelledError.
 
-
-def _lowest_free_descriptor():
-    try:
-        descriptor = os.dup(0)
-    except OSError:
-        return None
-    os.close(descriptor)
-    return descriptor
-
-
-def connect(reactor, host, port, factory, tune, server_name=None):
-    """A Deferred of the protocol that is connected to an address; fails with ConnectError, TLSFailed or CancelledError.
-
-    tune: called with the socket before it connects.  server_name: connect over TLS, to whom the system's
-    authorities know by this name.
+    It fires while the connection is made, before anything can come. tune: called with the socket, once it is connected.
     """
-    loop = loop_of(reactor)
-    attempt = loop.create_task(_connect(loop, host, port, factory, tune, server_name))
-    return Deferred.fromFuture(attempt).addErrback(_cancelled)
+    return Attempt(loop_of(reactor), host, port, factory, tune).connected
 
 
-def _cancelled(failure):
-    """asyncio's word for it in Twisted's."""
-    if failure.check(asyncio.CancelledError):
-        raise CancelledError()
-    return failure
+class Attempt:
+    """One attempt to connect."""
 
+    def __init__(self, loop, host, port, factory, tune):
+        self.connected, self._tune = Deferred(self._cancel), tune
+        self._connection = Connection(factory, self._made)
+        self._task = loop.create_task(self._connect(loop, host, port))
+        self._task.add_done_callback(self._ended)
 
-async def _connect(loop, host, port, factory, tune, server_name):
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    secure = {} if server_name is None else {"ssl": client_context(), "server_hostname": server_name}
-    try:
-        tune(sock)
-        await loop.sock_connect(sock, (host, port))
-        _, connection = await loop.create_connection(lambda: Connection(factory), sock=sock, **secure)
-    except ssl.SSLError as error:
-        sock.close()
-        raise TLSFailed(getattr(error, "verify_message", None) or error.reason or str(error)) from error
-    except OSError as error:
-        sock.close()
-        raise getConnectError(error) from error
-    except asyncio.CancelledError:
-        sock.close()
-        raise
-    return connection.protocol
+    async def _connect(self, loop, host, port):
+        try:
+            await loop.create_connection(lambda: self._connection, host, port)
+        except OSError as error:
+            raise getConnectError(error) from error
+        except CancelledByLoop:
+            if self._connection.connected:  # in this very moment, and uvloop tells of no end
+                self._connection.connection_lost(None)
+            raise
 
+    def _cancel(self, connected):
+        self._task.cancel()
 
-@cache
-def client_context():
-    """How replicas are spoken to over TLS: certificates are verified, and only HTTP/1.1 is offered."""
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context
+    def _made(self, protocol):
+        self._tune(self._connection.socket)
+        if self.connected.called:  # nobody waits for it any more
+            self._connection.abortConnection()
+        else:
+            self.connected.callback(protocol)
+
+    def _ended(self, task):
+        error = CancelledError() if task.cancelled() else task.exception()
+        if not self.connected.called:
+            self.connected.errback(error or NoProtocol())
