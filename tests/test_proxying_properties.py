@@ -88,7 +88,7 @@ def answers_to(client, exchanges):
 
 
 class Anything(RuleBasedStateMachine):
-    """Clients, replicas and time, in any order. What is drawn never depends on what happens: that has no fixed order."""
+    """Clients, replicas and time, in any order. What is drawn never depends on what happened: sets have no order."""
 
     def __init__(self):
         super().__init__()

@@ -23,7 +23,9 @@ def test_a_request_can_be_sent_again_without_harm(why, changed, again):
     assert retries.harmless(**BROKEN_OFF | changed) is again
 
 
-@pytest.mark.parametrize(("again", "reused", "afresh"), [(True, True, True), (True, False, False), (False, True, False)])
+@pytest.mark.parametrize(
+    ("again", "reused", "afresh"), [(True, True, True), (True, False, False), (False, True, False)]
+)
 def test_a_fresh_connection_is_tried_where_an_idle_one_was_stale(again, reused, afresh):
     assert retries.afresh(again=again, reused=reused) is afresh
 

@@ -26,7 +26,7 @@ class Visitor:
     """
 
     def __init__(self, port, service, number, seed, tally, faults):
-        self._port, self._service, self._number = port, service, number
+        self._port, self._service = port, service
         self._random, self._tally, self._faults = random.Random(f"{seed} {number}"), tally, faults
         self._prefix, self.asked = f"{service}.{seed}.{number}", 0
 

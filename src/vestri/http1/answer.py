@@ -37,6 +37,7 @@ class AnswerHead:
         self.length = self.upgrade = self.offered = self._written = None
         self.nominated, self.transfer_codings, self.trailer = frozenset(), None, b""
         self.interim = status < 200 and status != 101
+        self.framing, self.keep_alive, self.relayed = NONE, False, b""
 
     def body(self):
         """What reads the body, or None where there is none."""

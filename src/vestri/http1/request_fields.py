@@ -31,7 +31,7 @@ class RequestFields:
     )  # fmt: skip
 
     def __init__(self, section):
-        self._section = section
+        self._section, self.relayed = section, b""
         self.chunked = self.close = self.keep_alive = self.te_trailers = self.expects_continue = False
         self.host = self.length = self.forwarding = self.upgrade = None
         self.nominated, self.codings, self.offered, self.via, self.count = frozenset(), (), (), (), 0

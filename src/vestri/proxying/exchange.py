@@ -77,8 +77,8 @@ class Exchange:
         self.attempts = self.bytes_in = self.bytes_out = self._kept_size = 0
         self.status = self.upstream_status = self._failure = self._kept = None
         self.answered = self.uploaded = self._upload_held = self._continued = self._finished = False
-        self.tried = ()
-        self.reason, self.client_ip, self.request_id = "", "", b""
+        self.tried: tuple = ()
+        self.reason, self.client_ip, self.request_id, self.origin_lines = "", "", b"", b""
 
     # What it says of itself
 
@@ -107,7 +107,7 @@ class Exchange:
         except RequestError as error:
             self.refuse(error)
         except Exception:
-            log.failure("request {request_id} failed by a fault of ours", request_id=self.request_id)
+            log.failure("request {request_id} failed by a fault of ours", request_id=self.request_id.decode("latin-1"))
             self.fail(RequestError("internal_error"))
 
     def relay(self, destination):
@@ -326,4 +326,4 @@ class Exchange:
             connection.abort()
 
     def __repr__(self):
-        return f"<Exchange {self.request_id} {self.head.method!r} status={self.status}>"
+        return f"<Exchange {self.request_id!r} {self.head.method!r} status={self.status}>"

@@ -32,7 +32,7 @@ class ClientEndpoint:
         self._waiting = []
 
     def connect(self, protocolFactory):
-        """A Deferred of the connected protocol; fails with ConnectError, DNSLookupError, TLSFailed or CancelledError."""
+        """A Deferred of the connected protocol; fails with ConnectError, DNSLookupError, TLSFailed, CancelledError."""
         if self._reactor.seconds() < self._kept_until:
             return self._try_each(self._addresses, protocolFactory)
         return self._resolved().addCallback(self._try_each, protocolFactory)

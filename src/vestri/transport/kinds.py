@@ -1,4 +1,4 @@
-"""Which kind of transport serves: uvloop's own where the reactor stands on it, Twisted's with eager writes elsewhere."""
+"""Which kind of transport serves: uvloop's own where the reactor stands on it, else Twisted's with eager writes."""
 
 from vestri.transport import eager
 

@@ -88,7 +88,7 @@ def _unescaped(text):
 
 def _tcp(positional, named, environ):
     port, interface = _port(positional, named), named.get("interface", "")
-    backlog = int(named.get("backlog", BACKLOG))
+    backlog = _backlog(named)
     return partial(listen_tcp, port, interface, backlog), backlog, None
 
 
@@ -100,12 +100,13 @@ def _unix(positional, named, environ):
     path = positional[0] if positional else named.get("address", "")
     if not path:
         raise ValueError("a unix endpoint wants a path")
-    mode, backlog = int(named.get("mode", "666"), 8), int(named.get("backlog", BACKLOG))
+    mode, backlog = _number(named.get("mode", "666"), "a mode such as 660", base=8), _backlog(named)
     return partial(listen_unix, path, mode, backlog), backlog, partial(remove, path)
 
 
 def _fd(positional, named, environ):
-    descriptor = int(positional[0] if positional else named["fd"])
+    text = positional[0] if positional else named.get("fd", "")
+    descriptor = _number(text, "the number of a descriptor")
     return partial(adopt, descriptor), BACKLOG, None
 
 
@@ -121,7 +122,7 @@ def _systemd_index(named, environ):
         if named["name"] not in names:
             raise ValueError(f"systemd handed over no socket named '{named['name']}'")
         return names.index(named["name"])
-    index = int(named.get("index", "0"))
+    index = _number(named.get("index", "0"), "the number of a socket")
     if index >= count:
         raise ValueError(f"systemd handed over {count} sockets, none of index {index}")
     return index
@@ -129,9 +130,24 @@ def _systemd_index(named, environ):
 
 def _port(positional, named):
     text = positional[0] if positional else named.get("port", "")
-    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+    port = _number(text, "a port number 0..65535")
+    if port > 65535:
         raise ValueError(f"expected a port number 0..65535, got '{text}'")
-    return int(text)
+    return port
+
+
+def _backlog(named):
+    return _number(named.get("backlog", str(BACKLOG)), "the length of a backlog")
+
+
+def _number(text, what, base=10):
+    """Digits and nothing else: Python's `int` would take signs, underscores and spaces."""
+    try:
+        if text.isascii() and text.isdigit():
+            return int(text, base)
+    except ValueError:
+        pass  # an 8 or a 9 in an octal number
+    raise ValueError(f"expected {what}, got '{text}'")
 
 
 KINDS = {"tcp": _tcp, "tcp6": _tcp6, "unix": _unix, "fd": _fd, "systemd": _systemd}

@@ -81,7 +81,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_connected", "_factory", "_producer", "_received", "_size", "_uv", "connected", "disconnecting", "protocol", "write",
+        "_connected", "_factory", "_producer", "_received", "_size", "_uv", "connected", "disconnecting", "protocol",
+        "write",
     )  # fmt: skip
 
     def __init__(self, factory, connected=None):
