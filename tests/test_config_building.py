@@ -327,6 +327,11 @@ services:
             "3:22: services[1].matcher: the same path '/a/' as services[0] on line 2, which takes its requests",
         ),
         (
+            "fewer connections than workers",
+            f"workers: 4\nlimits: {{connections: 3}}\n{WEB}",
+            "1:10: workers: 4 workers share 3 connections, and each takes one all the same",
+        ),
+        (
             "a mistyped weight",
             f"{WEB}        metadata: {{wieght: 2}}\n",
             "5:28: services[0].replicas[0].metadata.wieght: 'wieght' is a key of your own; did you mean weight?",

@@ -37,14 +37,18 @@ def configuration(values, reading, port=None):
     listen = _listen(values, reading, port)
     timeouts = Timeouts(**values.get("timeouts", {}))
     services = _Services(reading, listen, timeouts, strategy(values, reading)).build(values)
+    workers, limits = _workers(values), Limits(**values.get("limits", {}))
+    if workers > limits.connections:
+        message = f"{workers} workers share {limits.connections} connections, and each takes one all the same"
+        reading.warn(values.at("workers"), message)
     return Configuration(
         services=services,
         listen=tuple(endpoint.written for endpoint in listen),
-        workers=_workers(values),
+        workers=workers,
         trusted_proxies=_trusted_proxies(values.get("trusted_proxies", ())),
         access_log=AccessLog(**values.get("access_log", {})),
         shutdown=Shutdown(**values.get("shutdown", {})),
-        limits=Limits(**values.get("limits", {})),
+        limits=limits,
         timeouts=timeouts,
         warnings=reading.warnings,
     )
