@@ -201,7 +201,7 @@ class Connection:
 
     def pending(self):
         """Bytes written to this transport that the kernel has not taken yet."""
-        return self._uv.get_write_buffer_size()
+        return self._uv.get_write_buffer_size() if self.connected else 0
 
     @property
     def socket(self):
