@@ -27,7 +27,8 @@ SECONDS = 2
 def main(arguments=None):
     """Run and report; returns the exit status: 0, 1 when Vestri was not measured, 130 after Ctrl-C."""
     given = parse(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores the first
+        signal.signal(number, signal.default_int_handler)
     results = Results()
     try:
         with tempfile.TemporaryDirectory(prefix="vestri-benchmark-") as folder, contextlib.ExitStack() as last:

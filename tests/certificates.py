@@ -12,6 +12,11 @@ from vestri.transport import ServerCertificate
 
 DAY = timedelta(days=1)
 NOW = datetime.now(timezone.utc)
+#: What an authority's key is for.
+SIGNS = x509.KeyUsage(
+    key_cert_sign=True, crl_sign=True, digital_signature=False, content_commitment=False, key_encipherment=False,
+    data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
+)  # fmt: skip
 
 
 class Authority:
@@ -19,10 +24,9 @@ class Authority:
 
     def __init__(self, directory, name="Vestri's test authority"):
         self._directory, self._name, self._key = directory, _named(name), ec.generate_private_key(ec.SECP256R1())
-        self._own = self._certificate(self._name, self._key, until=NOW + DAY).add_extension(
-            x509.BasicConstraints(ca=True, path_length=None), critical=True
-        )
-        self._own = self._own.sign(self._key, hashes.SHA256())
+        own = self._certificate(self._name, self._key, until=NOW + DAY)
+        own = own.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        self._own = own.add_extension(SIGNS, critical=True).sign(self._key, hashes.SHA256())
         self.path = directory / "authority.pem"
         self.path.write_bytes(_pem(self._own))
 
@@ -38,8 +42,12 @@ class Authority:
         )
 
     def _certificate(self, name, key, until):
+        """With the extensions without which Python 3.13 trusts nobody (RFC 5280 section 4.2)."""
         builder = x509.CertificateBuilder().subject_name(name).issuer_name(self._name).public_key(key.public_key())
-        return builder.serial_number(x509.random_serial_number()).not_valid_before(NOW - 2 * DAY).not_valid_after(until)
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        builder = builder.add_extension(issuer, critical=False).serial_number(x509.random_serial_number())
+        return builder.not_valid_before(NOW - 2 * DAY).not_valid_after(until)
 
     def _kept(self, name, data):
         path = self._directory / name

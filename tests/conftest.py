@@ -9,11 +9,11 @@ from contextlib import contextmanager
 import pytest
 from hypothesis import settings
 from pytest_twisted import blockon
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import LogLevel, eventAsText, globalLogPublisher
 
-#: Seconds for an asynchronous test; a synchronous one cannot be stopped, so pytest-timeout ends the run.
+#: Seconds for an asynchronous test; pytest-timeout stops one that hangs outside the reactor.
 LIMIT = 30.0
 
 settings.register_profile("dev", deadline=None)
@@ -41,14 +41,15 @@ def limited(test):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem):
-    """Call a property test directly.
+    """Call a test as it is, and go into the reactor only for one that returns a Deferred.
 
-    pytest-twisted would take every example through the reactor, and wraps a test with several parameters once more
-    for each of them, until it calls itself.
+    pytest-twisted would take every test there, every example of a property too; and a property test that has
+    parameters it would wrap once more for each of them, until it calls itself.
     """
-    if not hasattr(pyfuncitem.obj, "hypothesis"):
-        return None
-    pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters})
+    wanted = inspect.signature(pyfuncitem.obj).parameters
+    result = pyfuncitem.obj(**{name: value for name, value in pyfuncitem.funcargs.items() if name in wanted})
+    if isinstance(result, Deferred):
+        blockon(result)
     return True
 
 

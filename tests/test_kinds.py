@@ -22,7 +22,7 @@ def test_the_contract_holds_on_uvloop_too():
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "on_uvloop", "--reactor=asyncio", *CONTRACT],
         cwd=HERE,
-        env={**os.environ, "PYTHONPATH": str(HERE)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])},
         capture_output=True,
         text=True,
         timeout=240,

@@ -1,4 +1,4 @@
-"""Clients that are slow on purpose, and descriptors that run out. VESTRI_FULL=1 for 2,000 slow ones."""
+"""Clients that are slow on purpose, and descriptors that run out. VESTRI_ATTACKS=1 (`tox -e chaos`) for 2,000 slow ones."""
 
 import os
 import resource
@@ -17,7 +17,7 @@ from support import wait_until
 from wire import send
 
 pytestmark = pytest.mark.live
-FULL = bool(os.environ.get("VESTRI_FULL"))
+FULL = bool(os.environ.get("VESTRI_ATTACKS"))
 #: Slow connections; seconds between two bytes of one; seconds that they are watched beside ordinary requests.
 MANY, BETWEEN, WATCHED = (2000, 5, 12) if FULL else (200, 0.4, 1.5)
 MIB = 1024 * 1024

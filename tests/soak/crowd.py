@@ -55,6 +55,10 @@ class Visitor:
     def _chance(self, share):
         return self._random.random() < share
 
+    def _unbounded(self):
+        """Acts whose answer only the end of its connection ends: nobody can tell that from a replica that is killed."""
+        return ["until_close"] if self._service == "steady" else []
+
     def _size(self):
         return int(self._random.choice([0, 1, 100, 100, 5000, 20000, 100_000, 400_000]) * self._random.uniform(0.5, 1))
 
@@ -78,14 +82,14 @@ class Visitor:
 
     async def ask(self, conversation):
         for _ in range(self._random.randint(1, 6)):
-            act = self._random.choice(["length", "length", "chunks", "until_close", "slow"])
+            act = self._random.choice(["length", "length", "chunks", *self._unbounded(), "slow"])
             request, wanted = self._get(act, self._size())
             await conversation.send(request)
             await conversation.expect(wanted)
         return "right"
 
     async def ask_as_of_old(self, conversation):
-        request, wanted = self._get(self._random.choice(["length", "chunks", "until_close"]), self._size(), "1.0")
+        request, wanted = self._get(self._random.choice(["length", "chunks", *self._unbounded()]), self._size(), "1.0")
         await conversation.send(request)
         await conversation.expect(wanted)
         return "right"

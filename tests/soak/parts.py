@@ -81,7 +81,11 @@ class WatchedVestri(Vestri):
         self._command[:1] = [sys.executable, str(HERE / "witness.py"), str(self._told), *options]
 
     def held(self):
-        """What it holds: objects by kind, requests in flight by replica, and the number of open descriptors."""
+        """What it holds.
+
+        objects: kind -> count.  in_flight: replica -> requests.  visits: objects of visits, each in words.
+        descriptors: so many are open.
+        """
         with suppress(FileNotFoundError):
             self._told.unlink()
         self.process.send_signal(signal.SIGUSR2)

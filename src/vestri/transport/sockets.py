@@ -80,9 +80,11 @@ def _is_stale(path):
             return False
     except FileNotFoundError:
         return False
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
         try:
             probe.connect(path)
+        except BlockingIOError:
+            return False  # there are even more clients than can wait
         except ConnectionRefusedError:
             return True
     return False
@@ -121,6 +123,7 @@ def close_all(sockets):
 
 
 def remove(path):
-    """Remove a socket file, if it is still there."""
+    """Remove a socket file that was ours, unless another process serves there by now."""
     with suppress(OSError):
-        os.unlink(path)
+        if _is_stale(path):
+            os.unlink(path)
