@@ -1,4 +1,4 @@
-"""Clients that are slow on purpose, and descriptors that run out. VESTRI_ATTACKS=1 (`tox -e chaos`) for 2,000 slow ones."""
+"""Clients that are slow on purpose, and descriptors that run out. VESTRI_ATTACKS=1 (`tox -e chaos`): 2,000 of them."""
 
 import os
 import resource
