@@ -303,7 +303,7 @@ async def test_closing_reads_no_more(bench, link):
     near.transport.write(MUCH)
     near.transport.loseConnection()
     await far.sends(b"too late")
-    await far.reads(len(MUCH) // 2)
+    await far.reads(len(MUCH) // 16)
     await bench.turns()
 
     assert near.lost == []
