@@ -76,7 +76,8 @@ SERVICE_TIMEOUTS = (
         default="1h", example="10m"),
     Key("keep_alive", TIMEOUT, "An idle connection to a replica. Keep it below the replica's own.",
         default="30s", example="15s"),
-    Key("idle_connections", whole(0), "Idle connections kept for each replica, by each process.",
+    Key("idle_connections", whole(0),
+        "Idle connections kept for each replica, by each process; more of them stay for a second.",
         default="32", example="64", unit="connections"),
 )
 
