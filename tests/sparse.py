@@ -1,4 +1,7 @@
-"""A process that may open few descriptors: `python sparse.py uvloop|epoll` prints its port and greets every client."""
+"""A process that may open few descriptors: `python sparse.py uvloop|epoll` prints its port and greets every client.
+
+It connects to each port that a client names, as four digits of hexadecimal.
+"""
 
 import resource
 import sys
@@ -6,7 +9,7 @@ import sys
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
-from vestri.transport import install_reactor, server_endpoint
+from vestri.transport import ClientEndpoint, install_reactor, server_endpoint
 
 #: Descriptors that it may have.
 LIMIT = 200
@@ -16,6 +19,18 @@ class Greeting(Protocol):
     def connectionMade(self):
         self.transport.write(b"!")
 
+    def dataReceived(self, data):
+        from twisted.internet import reactor
+
+        endpoint = ClientEndpoint(reactor, "127.0.0.1", int(data, 16))
+        endpoint.connect(quiet(Protocol)).addErrback(lambda failure: None)
+
+
+def quiet(protocol):
+    factory = Factory.forProtocol(protocol)
+    factory.noisy = False
+    return factory
+
 
 def main(kind):
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)], redirectStandardIO=False)
@@ -24,9 +39,7 @@ def main(kind):
     from twisted.internet import reactor
 
     resource.setrlimit(resource.RLIMIT_NOFILE, (LIMIT, LIMIT))
-    factory = Factory.forProtocol(Greeting)
-    factory.noisy = False
-    server_endpoint(reactor, "tcp:0:interface=127.0.0.1").listen(factory).addCallback(tell)
+    server_endpoint(reactor, "tcp:0:interface=127.0.0.1").listen(quiet(Greeting)).addCallback(tell)
     reactor.run()
 
 

@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -259,7 +260,7 @@ def greeted_so_far(clients):
 def test_without_descriptors_clients_wait_and_none_is_lost(sparse):
     port, log = sparse
     with ExitStack() as opened:
-        clients = [opened.enter_context(socket.create_connection((LOOPBACK, port), 20)) for _ in range(LIMIT + 50)]
+        clients = [opened.enter_context(socket.create_connection((LOOPBACK, port), 20)) for _ in range(LIMIT + 20)]
         wait_until(lambda: "not accepting for a moment" in log.read_text(), "it ran out of descriptors")
         first = greeted_so_far(clients)
         assert 0 < len(first) < len(clients)
@@ -267,5 +268,26 @@ def test_without_descriptors_clients_wait_and_none_is_lost(sparse):
         waiting = set(clients).difference(first)
         for client in first:
             client.close()
+        wait_until(lambda: waiting.difference_update(greeted_so_far(waiting)) or not waiting, "room for those who wait")
+    assert "Traceback" not in log.read_text()
+
+
+def test_connections_that_we_open_cost_no_client_its_place(sparse):
+    """They take all that is left, and then low descriptors become free, one by one, while high ones stay in use."""
+    port, log = sparse
+    with ExitStack() as opened, socket.create_server((LOOPBACK, 0)) as theirs:
+        clients = [opened.enter_context(socket.create_connection((LOOPBACK, port), 20)) for _ in range(LIMIT + 20)]
+        wait_until(lambda: "not accepting for a moment" in log.read_text(), "it ran out of descriptors")
+        first = greeted_so_far(clients)
+        waiting = set(clients).difference(first)
+        for client in first:
+            client.sendall(b"%04x" % theirs.getsockname()[1])
+        while first:
+            for client in first[:8]:
+                client.close()
+            del first[:8]
+            time.sleep(0.1)
+            waiting.difference_update(greeted_so_far(waiting))
+        theirs.close()  # which ends the connections to it
         wait_until(lambda: waiting.difference_update(greeted_so_far(waiting)) or not waiting, "room for those who wait")
     assert "Traceback" not in log.read_text()

@@ -23,11 +23,13 @@ MANY, BETWEEN, WATCHED = (2000, 5, 12) if FULL else (200, 0.4, 1.5)
 MIB = 1024 * 1024
 #: Growth of memory that many slow connections may cause.
 GROWTH = 64 * MIB
-CONFIG = """
-timeouts: {{client_header: %s, client_body: %s, client_write: %s}}
+PATIENT = """
 services: [{{name: web, health: off, replicas: [{replicas}]}}]
 access_log: {{format: off}}
-""" % (("10s", "30s", "30s") if FULL else ("2s", "1s", "2s"))  # fmt: skip
+"""
+CONFIG = PATIENT + "timeouts: {{client_header: %s, client_body: %s, client_write: %s}}\n" % (
+    ("10s", "30s", "30s") if FULL else ("2s", "1s", "2s")
+)
 GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
 
 
@@ -151,7 +153,7 @@ def small(stage, tmp_path, monkeypatch):
     monkeypatch.setattr(
         subprocess, "Popen", lambda *args, **kwargs: popen(*args, preexec_fn=limit_descriptors, **kwargs)
     )
-    with Stage(tmp_path, CONFIG, stage.puppets) as small:
+    with Stage(tmp_path, PATIENT, stage.puppets) as small:
         yield small
 
 
@@ -186,7 +188,7 @@ def test_requests_that_were_accepted_get_their_connection_to_a_replica(small):
 
 
 def test_connections_beyond_the_limit_wait_in_the_backlog(stage, tmp_path):
-    with Stage(tmp_path, CONFIG + "limits: {{connections: 5}}\n", stage.puppets) as narrow:
+    with Stage(tmp_path, PATIENT + "limits: {{connections: 5}}\n", stage.puppets) as narrow:
         crowd = [narrow.connect() for _ in range(5)]
         for client in crowd:
             client.send(GET)

@@ -21,14 +21,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from vestri.transport.descriptors import few_descriptors_left, last_descriptor
+from vestri.transport.descriptors import Budget
 
 #: Bytes that wait for a slow peer before its producer is told to pause.
 HIGH_WATER = 16 * 1024
 #: Bytes of one read: at first, and at most, while whoever takes them keeps up.
 FIRST_READ, LARGEST_READ = 16 * 1024, 256 * 1024
-#: Connections accepted between two looks at how many descriptors are left; each may open one to a replica too.
-BETWEEN_LOOKS = 16
 #: Seconds after which a port that paused for want of descriptors looks again.
 EXHAUSTED_PAUSE = 0.25
 #: SO_LINGER with no time: close with a reset (socket(7)).
@@ -39,6 +37,8 @@ DONE, LOST = Failure(ConnectionDone()), Failure(ConnectionLost())
 #: All reads go through this memory: it is copied from before the next one begins.
 _shared = memoryview(bytearray(LARGEST_READ))
 _windows = {size: _shared[:size] for size in (FIRST_READ << step for step in range(5))}
+
+_budget = Budget()
 
 log = Logger()
 
@@ -109,6 +109,7 @@ class Connection:
             self._uv.abort()
             return
         self.connected = True
+        _budget.taken += 1
         self._received = protocol.dataReceived
         protocol.makeConnection(self)
         if self._connected is not None:
@@ -143,6 +144,7 @@ class Connection:
         self._producer = self._received = None
         if self.connected:
             self.connected = False
+            _budget.taken -= 1
             protocol.connectionLost(DONE if error is None else LOST)
 
     def pause_writing(self):
@@ -246,11 +248,11 @@ class Port:
         self._factory, self._backlog, self._on_stop = factory, backlog, on_stop
         self._server = self._serving = self._looking = None
         self._wanted = self._exhausted = False
-        self._accepted = 0
 
     def startListening(self):
         """Accept from now on, or from when the reactor runs."""
         self._factory.doStart()
+        _budget.measure()
         self.resumeProducing()
 
     def pauseProducing(self):
@@ -305,22 +307,14 @@ class Port:
         self._settle()
 
     def _accept(self):
-        self._accepted += 1
-        look = self._look_at_descriptors if self._accepted % BETWEEN_LOOKS == 0 else None
-        return Connection(self, look)
+        return Connection(self)
 
     def buildProtocol(self, address):
         """Who is gone already, before being accepted, has no address."""
-        return None if address is None else self._factory.buildProtocol(address)
-
-    def _look_at_descriptors(self, protocol):
-        if protocol.transport.fileno() >= last_descriptor():
-            self._run_out()
-
-    def _run_out(self):
-        if not self._exhausted:
+        if _budget.spent() and not self._exhausted:
             log.error("not accepting for a moment: nearly all file descriptors are in use")
             self._pause_for_descriptors()
+        return None if address is None else self._factory.buildProtocol(address)
 
     def _pause_for_descriptors(self):
         self._exhausted = True
@@ -329,7 +323,7 @@ class Port:
 
     def _look_again(self):
         self._looking = None
-        if few_descriptors_left():
+        if _budget.spent():
             self._pause_for_descriptors()
             return
         self._exhausted = False
@@ -362,6 +356,7 @@ class Attempt:
 
     def __init__(self, loop, host, port, factory, tune):
         self.connected, self._tune = Deferred(self._cancel), tune
+        _budget.taken += 1
         self._connection = Connection(factory, self._made)
         self._task = loop.create_task(self._connect(loop, host, port))
         self._task.add_done_callback(self._ended)
@@ -387,6 +382,7 @@ class Attempt:
             self.connected.callback(protocol)
 
     def _ended(self, task):
+        _budget.taken -= 1
         error = CancelledError() if task.cancelled() else task.exception()
         if not self.connected.called:
             self.connected.errback(error or NoProtocol())
