@@ -18,7 +18,7 @@ class Budget:
     __slots__ = ("_most", "taken")
 
     def __init__(self):
-        self._most, self.taken = 0, 0
+        self._most, self.taken = 0.0, 0
 
     def measure(self):
         """Look at the limit, and at what is open besides connections."""
