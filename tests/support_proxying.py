@@ -30,6 +30,8 @@ CLIENT = "192.0.2.1"
 INSTANCE = "test"
 #: Bytes that wait in a transport before it pauses its producer.
 HIGH_WATER = 64 * 1024
+#: Bytes that go from one transport to another in one turn.
+MOST_UNREAD = 1_000_000
 #: Seconds between two passes of the sweep.
 BEAT = 0.25
 
@@ -42,13 +44,15 @@ class Wire:
     would with a reactor; a streaming producer is told once that the wire is full, and once that it has drained. As with
     Twisted's own transports a producer that was told to pause holds up the end.
 
-    closed: None, or how our side ended it: "closed" or "aborted".  ended: our side will write no more.
+    closed: None, or how our side ended it: "closed" or "aborted".  ended: our side will write no more.  passed: bytes
+    of the peer's that went to another wire unread.
     """
 
     def __init__(self, clock, protocol):
         self._clock, self.protocol = clock, protocol
         self.seen, self._unsent, self._inbox = bytearray(), bytearray(), []
         self._told, self._room = 0, float("inf")
+        self.passed = 0
         self._producer, self._full, self._shut = None, False, False
         self.reading, self.closed, self.ended, self.lost = True, None, False, False
         self._sockets = None
@@ -85,6 +89,19 @@ class Wire:
     def resumeProducing(self):
         self.reading = True
         self._clock.callLater(0, self._deliver)
+
+    def pass_on(self, target, most):
+        """As if it had not been read, up to a bound that no message has to do with."""
+        passed, most = 0, min(most, MOST_UNREAD)
+        if not (target.pending() or target.closed or target.ended or target.lost):
+            while passed < most and self._inbox and self._inbox[0] is not None:
+                piece = self._inbox.pop(0)
+                if len(piece) > most - passed:
+                    self._inbox.insert(0, piece[most - passed :])
+                target.write(piece[: most - passed])
+                passed += min(len(piece), most - passed)
+        self.passed += passed
+        return passed
 
     def loseConnection(self):
         if self.closed or self.lost:

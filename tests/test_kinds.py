@@ -13,7 +13,7 @@ from vestri.transport.kinds import kind_of
 
 HERE = Path(__file__).parent
 #: The tests of this directory that run on the reactor of their process, whichever that is.
-CONTRACT = ("test_transport_contract.py", "test_transport_ports.py", "test_handshakes.py")
+CONTRACT = ("test_transport_contract.py", "test_transport_passing.py", "test_transport_ports.py", "test_handshakes.py")
 
 
 def test_the_contract_holds_on_uvloop_too():

@@ -9,7 +9,7 @@ from support_proxying import SWITCH, UPGRADE, World, chunked_post, get, message,
 from vestri.http1 import UNTIL_CLOSE, AnswerReader
 from vestri.model import Limits, Timeouts
 
-BIG = b"x" * 70_000
+BIG = b"x" * 170_000
 CHUNKED = message(b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked")
 #: What clients send, in any order, well or badly.
 SAID = {
@@ -26,8 +26,8 @@ SAID = {
     "some of a post": post(b"hel", length=5),
     "the rest of a post": b"lo",
     "some of a put": message(b"PUT / HTTP/1.1", b"Host: a", b"Content-Length: 5") + b"hel",
-    "a large post": post(b"", length=140_000),
-    "a post that is too large": post(b"", length=200_000),
+    "a large post": post(b"", length=340_000),
+    "a post that is too large": post(b"", length=500_000),
     "much": BIG,
     "a question": post(b"", b"Expect: 100-continue", length=5),
     "a chunked post": chunked_post(),
@@ -92,7 +92,7 @@ class Anything(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        limits = Limits(body_size=150_000, requests_per_connection=5)
+        limits = Limits(body_size=400_000, requests_per_connection=5)
         self.world = World("a", "b", limits=limits, timeouts=TIMEOUTS)
         self.clients, self.silent = [], set()
 

@@ -38,6 +38,9 @@ class LengthBody:
     __slots__ = ("_left", "done", "rest")
     trailers = b""
 
+    #: Bytes still to come that need not be read here; the last one tells that the body is `done`.
+    unread = property(lambda self: self._left - 1)
+
     def __init__(self, length):
         self._left, self.done, self.rest = length, False, b""
 
@@ -51,6 +54,10 @@ class LengthBody:
             data, self.rest = data[:left], data[left:]
         return data
 
+    def passed(self, count):
+        """So many of the `unread` have gone on without being read."""
+        self._left -= count
+
     def eof(self):
         """The connection ended. Raises RequestError where the body has not."""
         if not self.done:
@@ -62,6 +69,7 @@ class CloseBody:
 
     __slots__ = ("done",)
     trailers = rest = b""
+    unread = 0
 
     def __init__(self):
         self.done = False
@@ -80,6 +88,7 @@ class ChunkedBody:
     """
 
     __slots__ = ("_extensions", "_held", "_left", "_step", "_trailer_size", "done", "rest", "trailers")
+    unread = 0
 
     def __init__(self):
         self._held = b""

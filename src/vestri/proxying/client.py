@@ -7,6 +7,7 @@ from vestri.errors import RequestError
 from vestri.http1 import CHUNKED, RequestReader, answer_head, chunk, last_chunk
 from vestri.proxying.exchange import Exchange
 from vestri.proxying.sweep import NEVER
+from vestri.proxying.tunnel import LARGE, LONG
 from vestri.proxying.watching import GRACE, LINGER_SILENCE, WatchedConnection
 
 #: Bytes of further requests that are read ahead while one is answered.
@@ -191,6 +192,8 @@ class ClientConnection(WatchedConnection):
         if not body.done:
             if payload:
                 exchange.upload(payload, False, b"")
+                if len(data) >= LARGE and body.unread >= LONG and self._body is body:
+                    body.passed(exchange.upload_straight(self.transport, body.unread))
             return
         self._body = self._pace_in = None
         if body.rest:
@@ -237,6 +240,10 @@ class ClientConnection(WatchedConnection):
     def answer_body(self, payload):
         if payload:
             self.transport.write(chunk(payload) if self._chunked else payload)
+
+    def answer_straight(self, source, most):
+        """See `Exchange.answer_straight`: of a body with a length, which needs no chunks of ours around it."""
+        return source.pass_on(self.transport, most)
 
     def answer_end(self, exchange, trailers):
         if self._chunked:

@@ -129,6 +129,14 @@ class Exchange:
         if self.connection is not None:
             self.connection.send_more(data, done)
 
+    def upload_straight(self, source, most):
+        """Let what lies ready of the body in a client's transport go to the replica, unread. Returns how many bytes."""
+        if self.connection is None or self._kept is not None:
+            return 0
+        passed = source.pass_on(self.connection.transport, most)
+        self.bytes_in += passed
+        return passed
+
     def client_full(self):
         """The client takes no more for now."""
         if self.connection is not None:
@@ -218,6 +226,12 @@ class Exchange:
     def answer_body(self, payload):
         self.bytes_out += len(payload)
         self.client.answer_body(payload)
+
+    def answer_straight(self, source, most):
+        """Let what lies ready of the body in a replica's transport go to the client, unread. Returns how many bytes."""
+        passed = self.client.answer_straight(source, most)
+        self.bytes_out += passed
+        return passed
 
     def answer_end(self, trailers):
         self.finish()

@@ -8,6 +8,7 @@ from zope.interface import implementer
 from vestri.errors import RequestError
 from vestri.http1 import LENGTH, AnswerReader
 from vestri.proxying.sweep import NEVER
+from vestri.proxying.tunnel import LARGE, LONG
 
 #: Interim answers (1xx) to one request beyond which a replica is taken to be broken.
 INTERIM_ANSWERS = 32
@@ -204,6 +205,8 @@ class ReplicaConnection:
         if not body.done:
             self._await_data()
             exchange.answer_body(payload)
+            if len(data) >= LARGE and body.unread >= LONG and self._body is body:
+                body.passed(exchange.answer_straight(self.transport, body.unread))
             return
         self._release(reusable=exchange.reusable and not body.rest)
         if payload:

@@ -2,6 +2,11 @@
 
 from vestri.proxying.sweep import NEVER
 
+#: Bytes read at once from which it is worth while to let more pass unread, and those of a body that are still to come.
+LARGE, LONG = 16 * 1024, 128 * 1024
+#: Of bytes to pass unread: all that are there.
+ANY = 2**30
+
 
 class Tunnel:
     """Carry bytes both ways, at the pace of the slower side, until both sides have ended.
@@ -32,11 +37,15 @@ class Tunnel:
         self._touch()
         self._exchange.bytes_in += len(data)
         self._replica.transport.write(data)
+        if len(data) >= LARGE:
+            self._exchange.bytes_in += self._client.transport.pass_on(self._replica.transport, ANY)
 
     def from_replica(self, data):
         self._touch()
         self._exchange.bytes_out += len(data)
         self._client.transport.write(data)
+        if len(data) >= LARGE:
+            self._exchange.bytes_out += self._replica.transport.pass_on(self._client.transport, ANY)
 
     def client_full(self):
         self._replica.transport.pauseProducing()

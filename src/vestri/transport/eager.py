@@ -14,6 +14,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import NoProtocol
 from twisted.logger import Logger
 
+from vestri.transport.splicing import FIRST_STEP, Passing
+
 #: Connections accepted in one turn of the reactor; the rest waits in the kernel's backlog.
 ACCEPTS_PER_TURN = 64
 #: Seconds without accepting after the process or the machine ran out of descriptors or memory.
@@ -23,7 +25,7 @@ EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 log = Logger()
 
 
-class EagerWrites:
+class EagerWrites(Passing):
     """Mixed into a Twisted socket transport: send now what the socket takes now.
 
     A failed send is not reported from inside `write`: the bytes are queued as the stock transport
@@ -31,6 +33,7 @@ class EagerWrites:
     """
 
     _read_ended = False
+    _step = FIRST_STEP
 
     def write(self, data):
         if self.disconnecting or self._aborting or self._writeDisconnected or self._writeDisconnecting:

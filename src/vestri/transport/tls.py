@@ -25,6 +25,8 @@ class SecureConnection:
     pause, is the matter of the connection beneath.
     """
 
+    plain = False
+
     def __init__(self, context, handshake, server_name=None):
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_name is None, server_name)
@@ -175,6 +177,10 @@ class SecureConnection:
     def pending(self):
         """Bytes written to this transport, as they are on the wire, that the kernel has not taken yet."""
         return self.transport.pending()
+
+    def pass_on(self, target, most):
+        """Nothing goes from here unread: it has to be deciphered."""
+        return 0
 
     def fileno(self):
         return self.transport.fileno()

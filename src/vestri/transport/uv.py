@@ -22,11 +22,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from vestri.transport.descriptors import Budget
+from vestri.transport.splicing import FIRST_STEP, Passing
 
-#: Bytes that wait for a slow peer before its producer is told to pause.
-HIGH_WATER = 16 * 1024
 #: Bytes of one read: at first, and at most, while whoever takes them keeps up.
 FIRST_READ, LARGEST_READ = 16 * 1024, 256 * 1024
+#: Bytes that wait for a slow peer before its producer is told to pause. uvloop writes more than that at once, less
+#: at the end of its turn: a read that filled its memory is written at once.
+HIGH_WATER = FIRST_READ - 1
 #: Seconds after which a port that paused for want of descriptors looks again.
 EXHAUSTED_PAUSE = 0.25
 #: SO_LINGER with no time: close with a reset (socket(7)).
@@ -72,7 +74,7 @@ def loop_of(reactor):
 
 
 @implementer(ITransport)
-class Connection:
+class Connection(Passing):
     """A uvloop transport with Twisted's methods; to uvloop it is the (buffered) protocol.
 
     factory: makes the Twisted protocol, given the peer's address.  connected: called with it, then.
@@ -81,14 +83,14 @@ class Connection:
     """
 
     __slots__ = (
-        "_connected", "_factory", "_producer", "_received", "_size", "_uv", "connected", "disconnecting", "protocol",
-        "write",
+        "_connected", "_factory", "_producer", "_received", "_size", "_uv", "connected", "disconnecting",
+        "protocol", "write",
     )  # fmt: skip
 
     def __init__(self, factory, connected=None):
         self._factory, self._connected = factory, connected
         self._producer = self.protocol = None
-        self._size = FIRST_READ
+        self._size, self._step = FIRST_READ, FIRST_STEP
         self.connected, self.disconnecting = False, False
 
     # What uvloop tells
@@ -191,6 +193,13 @@ class Connection:
 
     def stopProducing(self):
         self.loseConnection()
+
+    def pass_on(self, target, most):
+        """See `Passing`. What goes unread needs no large reads."""
+        passed = super().pass_on(target, most)
+        if passed:
+            self._size = FIRST_READ
+        return passed
 
     def registerProducer(self, producer, streaming):
         """streaming: push producers only; they are what relays bytes. One that comes late may have to wait at once."""
