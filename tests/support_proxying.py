@@ -48,10 +48,10 @@ class Wire:
     of the peer's that went to another wire unread.
     """
 
-    def __init__(self, clock, protocol):
+    def __init__(self, clock, protocol, room=float("inf")):
         self._clock, self.protocol = clock, protocol
         self.seen, self._unsent, self._inbox = bytearray(), bytearray(), []
-        self._told, self._room = 0, float("inf")
+        self._told, self._room = 0, room
         self.passed = 0
         self._producer, self._full, self._shut = None, False, False
         self.reading, self.closed, self.ended, self.lost = True, None, False, False
@@ -223,11 +223,11 @@ class Listener:
     """Where a replica listens: an IStreamClientEndpoint.
 
     mood: "accepts", "refuses" or "is silent".  connections: a `Wire` for each that was opened.
-    asked: how often somebody tried.
+    asked: how often somebody tried.  room: bytes that a replica takes at first.
     """
 
     def __init__(self, clock):
-        self._clock, self.mood = clock, "accepts"
+        self._clock, self.mood, self.room = clock, "accepts", float("inf")
         self.connections, self.asked, self.given_up = [], 0, 0
 
     def connect(self, factory):
@@ -246,7 +246,7 @@ class Listener:
             connecting.errback(Failure(ConnectionRefusedError()))
             return
         protocol = factory.buildProtocol(None)
-        self.connections.append(Wire(self._clock, protocol))
+        self.connections.append(Wire(self._clock, protocol, self.room))
         connecting.callback(protocol)
 
 

@@ -167,6 +167,19 @@ def test_nothing_passes_while_the_replica_takes_nothing():
     assert body_of(bytes(replica.seen)) == BODY
 
 
+def test_an_upload_that_fills_a_new_connection_is_read_no_further():
+    """It waited for the connection, and what of it is here already is more than that takes."""
+    world = World()
+    world.listeners["a"].room = 1000
+    client = world.asks(post(PIECES[0] + PIECES[1], length=len(BODY)), *PIECES[2:])
+
+    assert not client.reading
+    assert len(world.replica()._unsent) < 3 * PIECE
+
+    world.replica().takes()
+    assert body_of(bytes(world.replica().seen)) == BODY
+
+
 def test_chunks_of_an_upload_are_read():
     world = World()
     client = world.asks(chunked_post())

@@ -173,10 +173,10 @@ class Exchange:
             data += b"".join(self._kept)
         if self.head.method not in retries.IDEMPOTENT or self._kept_size > retries.REPLAYED:
             self._kept = None
-        connection.send(self, data, self.t_sent)
         if self._upload_held:
             self._upload_held = False
-            self.client.resume_upload()
+            self.client.resume_upload()  # first, for what is sent may fill the replica, which pauses it again
+        connection.send(self, data, self.t_sent)
 
     def replica_failed(self, reason, detail):
         """The attempt came to nothing, or broke off; `detail` says why in words."""
@@ -260,7 +260,7 @@ class Exchange:
             self.client.pause_upload()
 
     def replica_drained(self):
-        if not self.uploaded and not self._upload_held:
+        if not self.uploaded:
             self.client.resume_upload()
 
     # Ends
