@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import NoProtocol
 from twisted.logger import Logger
 
-from vestri.transport.splicing import FIRST_STEP, Passing
+from vestri.transport.splicing import Passing
 
 #: Connections accepted in one turn of the reactor; the rest waits in the kernel's backlog.
 ACCEPTS_PER_TURN = 64
@@ -33,7 +33,6 @@ class EagerWrites(Passing):
     """
 
     _read_ended = False
-    _step = FIRST_STEP
 
     def write(self, data):
         if self.disconnecting or self._aborting or self._writeDisconnected or self._writeDisconnecting:

@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from vestri.transport.descriptors import Budget
-from vestri.transport.splicing import FIRST_STEP, Passing
+from vestri.transport.splicing import Passing
 
 #: Bytes of one read: at first, and at most, while whoever takes them keeps up.
 FIRST_READ, LARGEST_READ = 16 * 1024, 256 * 1024
@@ -90,7 +90,7 @@ class Connection(Passing):
     def __init__(self, factory, connected=None):
         self._factory, self._connected = factory, connected
         self._producer = self.protocol = None
-        self._size, self._step = FIRST_READ, FIRST_STEP
+        self._size = FIRST_READ
         self.connected, self.disconnecting = False, False
 
     # What uvloop tells
