@@ -44,6 +44,7 @@ def main(kind):
 
 
 def tell(port):
+    port.one_by_one(False)
     sys.stdout.write(f"{port.getHost().port}\n")
     sys.stdout.flush()
 

@@ -28,6 +28,9 @@ class Port:
     def pauseProducing(self):
         """A client too many."""
 
+    def one_by_one(self, careful):
+        self.careful = careful
+
 
 class Endpoint:
     """Where clients would connect. error: why nobody can listen there."""

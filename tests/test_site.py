@@ -5,13 +5,17 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
 from support_proxying import SWITCH, UPGRADE, Observer, World, get, ok, post, values_of
 from vestri.model import Limits
+from vestri.proxying.site import AT_ONCE
 
 
 class Port:
     """A listening port that can be told to wait."""
 
     def __init__(self):
-        self.accepting = True
+        self.accepting = self.careful = True
+
+    def one_by_one(self, careful):
+        self.careful = careful
 
     def pauseProducing(self):
         self.accepting = False
@@ -89,6 +93,42 @@ def test_a_port_that_went_over_the_limit_waits_until_it_is_below():
     clients[1].resets()
 
     assert world.site.ports[0].accepting
+
+
+def test_from_shortly_before_the_limit_on_they_accept_one_by_one():
+    world = World(limits=Limits(connections=AT_ONCE + 3))
+    world.site.ports += [Port(), Port()]
+    world.site.hasten()
+    clients = [world.client() for _ in range(2)]
+    assert [port.careful for port in world.site.ports] == [False, False]
+
+    clients.append(world.client())
+    assert [port.careful for port in world.site.ports] == [True, True]
+
+    clients.pop().resets()
+    assert [port.careful for port in world.site.ports] == [False, False]
+
+
+@pytest.mark.parametrize("limit", [1, AT_ONCE])
+def test_where_the_limit_is_low_they_always_do(limit):
+    world = World(limits=Limits(connections=limit))
+    world.site.ports.append(Port())
+    world.site.hasten()
+
+    world.client().resets()
+
+    assert world.site.ports[0].careful
+
+
+def test_without_a_limit_they_never_do():
+    world = World(limits=Limits(connections=None))
+    world.site.ports.append(Port())
+    world.site.hasten()
+
+    for _ in range(2 * AT_ONCE):
+        world.client()
+
+    assert not world.site.ports[0].careful
 
 
 def test_a_port_that_is_about_to_go_does_not_accept_again():

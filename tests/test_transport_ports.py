@@ -166,6 +166,28 @@ async def test_a_factory_that_makes_nothing_closes_that_client_alone(bench):
     await greeted(bench, factory, [second])
 
 
+async def test_a_port_that_accepts_several_in_a_turn_loses_nobody_when_it_pauses(bench):
+    port, factory = await bench.listen()
+    port.one_by_one(False)
+    await bench.turns()
+    address = (port.getHost().host, port.getHost().port)
+    fars = [await bench.far(address) for _ in range(20)]
+    await bench.until(lambda: len(factory.made) == len(fars))
+
+    port.pauseProducing()
+    fars += [await bench.far(address) for _ in range(20)]
+    await bench.turns()
+    assert len(factory.made) == 20
+
+    port.one_by_one(True)
+    port.resumeProducing()
+    await greeted(bench, factory, fars)
+    await bench.stop(port)
+    await bench.turns()
+    with pytest.raises(ConnectionRefusedError):
+        await bench.far(address)
+
+
 # Unix sockets
 
 

@@ -47,6 +47,7 @@ class Balancer(MultiService):
         for number, action in ((signal.SIGUSR1, self.reopen_logs), (signal.SIGHUP, self._ignore_hangup)):
             self._handle(number, action)
         super().startService()
+        self.site.hasten()
         settle_memory()
 
     @inlineCallbacks

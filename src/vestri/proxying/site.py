@@ -12,6 +12,8 @@ from vestri.proxying.client import ClientConnection
 
 #: What stands for the address of a client that has none: it came through a Unix socket.
 UNKNOWN = "unknown"
+#: Connections before the limit of them from which they are accepted one by one; more than all ports accept in a turn.
+AT_ONCE = 64
 
 log = Logger()
 
@@ -35,6 +37,7 @@ class Site:
         self._observers = tuple(observers)
         self._routes = self.root = None
         self._open, self._emptied = set(), None
+        self._nearly_full = float("inf") if limits.connections is None else limits.connections - AT_ONCE
         self._body_limit = float("inf") if limits.body_size is None else limits.body_size
 
     def serve(self, routes, root):
@@ -83,19 +86,38 @@ class Site:
         """A client is there. At the limit the next ones wait, unaccepted, in the kernel's backlog."""
         self._open.add(connection)
         self.sweep.watch(connection)
-        if len(self._open) == self.limits.connections:
-            for port in self.ports:
-                port.pauseProducing()
+        if len(self._open) >= self._nearly_full:
+            self._approach(len(self._open))
 
     def closed(self, connection):
         self._open.discard(connection)
         self.sweep.forget(connection)
-        if len(self._open) == self.limits.connections - 1 and not self.draining:
-            for port in self.ports:
-                port.resumeProducing()
+        if len(self._open) >= self._nearly_full - 1 and not self.draining:
+            self._retreat(len(self._open))
         if self._emptied is not None and not self._open:
             emptied, self._emptied = self._emptied, None
             emptied.callback(None)
+
+    def hasten(self):
+        """All ports listen: accept as fast as they can, where the limit is not near."""
+        if len(self._open) < self._nearly_full:
+            for port in self.ports:
+                port.one_by_one(False)
+
+    def _approach(self, count):
+        """So many are open: accept with care from shortly before the limit on, and nobody at the limit."""
+        for port in self.ports:
+            if count == self._nearly_full:
+                port.one_by_one(True)
+            if count == self.limits.connections:
+                port.pauseProducing()
+
+    def _retreat(self, count):
+        for port in self.ports:
+            if count == self.limits.connections - 1:
+                port.resumeProducing()
+            if count == self._nearly_full - 1:
+                port.one_by_one(False)
 
     def drain(self):
         """Close what is idle, and the rest after its answer. Returns a Deferred that fires when all have gone."""

@@ -118,6 +118,9 @@ class Accepting:
         self.paused = False
         super().resumeProducing()
 
+    def one_by_one(self, careful):
+        """It is always seen in time that it is paused."""
+
     def doRead(self):
         for _ in range(ACCEPTS_PER_TURN):
             if self.paused or self.disconnecting or not self.connected:

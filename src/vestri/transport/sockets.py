@@ -6,6 +6,7 @@ import socket
 import stat
 from contextlib import suppress
 
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import CannotListenError
 
 #: Bytes the kernel may hold unsent for one connection. A slow reader's answer then waits at the
@@ -127,3 +128,11 @@ def remove(path):
     with suppress(OSError):
         if _is_stale(path):
             os.unlink(path)
+
+
+def address_of(name):
+    """What `getsockname` or `getpeername` say as Twisted's address, or None."""
+    if isinstance(name, tuple):
+        kind = IPv6Address if len(name) == 4 else IPv4Address
+        return kind("TCP", *name[:2])
+    return None if name is None else UNIXAddress(name or None)

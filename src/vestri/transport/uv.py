@@ -11,7 +11,6 @@ from asyncio import CancelledError as CancelledByLoop
 from functools import partial
 
 import uvloop
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost, NoProtocol, getConnectError
@@ -22,6 +21,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from vestri.transport.descriptors import Budget
+from vestri.transport.sockets import address_of
 from vestri.transport.splicing import Passing
 
 #: Bytes of one read: at first, and at most, while whoever takes them keeps up.
@@ -29,6 +29,9 @@ FIRST_READ, LARGEST_READ = 16 * 1024, 256 * 1024
 #: Bytes that wait for a slow peer before its producer is told to pause. uvloop writes more than that at once, less
 #: at the end of its turn: a read that filled its memory is written at once.
 HIGH_WATER = FIRST_READ - 1
+#: Duplicates of a listening socket: libuv accepts one connection for each in a turn of its loop, and what comes in one
+#: turn costs less than what comes in several.
+DUPLICATES = 4
 #: Seconds after which a port that paused for want of descriptors looks again.
 EXHAUSTED_PAUSE = 0.25
 #: SO_LINGER with no time: close with a reset (socket(7)).
@@ -223,10 +226,10 @@ class Connection(Passing):
         return self.socket.fileno()
 
     def getPeer(self):
-        return _address(self._uv.get_extra_info("peername"))
+        return address_of(self._uv.get_extra_info("peername"))
 
     def getHost(self):
-        return _address(self._uv.get_extra_info("sockname"))
+        return address_of(self._uv.get_extra_info("sockname"))
 
     def __repr__(self):
         return f"<Connection of {self.protocol!r}>"
@@ -236,27 +239,21 @@ def _nowhere(data):
     """Where writes to a closed connection go, as with every Twisted transport."""
 
 
-def _address(name):
-    if isinstance(name, tuple):
-        kind = IPv6Address if len(name) == 4 else IPv4Address
-        return kind("TCP", *name[:2])
-    return None if name is None else UNIXAddress(name or None)
-
-
 @implementer(IListeningPort)
 class Port:
     """A listening socket, bound already, that uvloop accepts from.
 
-    uvloop gets a duplicate of the socket. To pause, the duplicate is closed; the original stays, so that
-    who connects meanwhile waits in the kernel's backlog.
+    uvloop gets duplicates of the socket. To pause, they are closed; the original stays, so that who connects
+    meanwhile waits in the kernel's backlog.
     """
 
     def __init__(self, reactor, sock, factory, backlog, on_stop=None):
         self._reactor, self._loop, self._socket = reactor, loop_of(reactor), sock
-        self._address = _address(sock.getsockname())
+        self._address = address_of(sock.getsockname())
         self._factory, self._backlog, self._on_stop = factory, backlog, on_stop
-        self._server = self._serving = self._looking = None
+        self._servers, self._serving, self._looking = [], None, None
         self._wanted = self._exhausted = False
+        self._careful = True
 
     def startListening(self):
         """Accept from now on, or from when the reactor runs."""
@@ -273,6 +270,11 @@ class Port:
         self._wanted = True
         self._settle()
 
+    def one_by_one(self, careful):
+        """Whether to accept one connection in a turn, lest `pauseProducing` be too late, or several."""
+        self._careful = careful
+        self._settle()
+
     def stopListening(self):
         self._wanted = False
         self._settle()
@@ -284,15 +286,13 @@ class Port:
         return self._factory.doStop()
 
     def _settle(self):
-        """Make the server what it should be: there, or gone."""
-        if self._serving is not None:
-            return  # it calls back when it is there
-        if self._wanted and not self._exhausted and self._server is None:
+        """Have as many servers as there should be."""
+        count = 0 if self._exhausted or not self._wanted else 1 if self._careful else DUPLICATES
+        while len(self._servers) > count:
+            self._servers.pop().close()
+        if len(self._servers) < count and self._serving is None:  # else it calls back when it is there
             self._serving = self._loop.create_task(self._serve())
             self._serving.add_done_callback(self._served)
-        elif self._server is not None and (self._exhausted or not self._wanted):
-            self._server.close()
-            self._server = None
 
     async def _serve(self):
         if not self._wanted:
@@ -308,11 +308,13 @@ class Port:
     def _served(self, task):
         self._serving = None
         try:
-            self._server = task.result()
+            server = task.result()
         except Exception:
             log.failure("cannot accept at {address}; trying again", address=self.getHost())
             self._pause_for_descriptors()
             return
+        if server is not None:
+            self._servers.append(server)
         self._settle()
 
     def _accept(self):
