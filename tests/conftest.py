@@ -13,6 +13,9 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import LogLevel, eventAsText, globalLogPublisher
 
+from certificates import Authority
+from ends import Bench, trusting
+
 #: Seconds for an asynchronous test; pytest-timeout stops one that hangs outside the reactor.
 LIMIT = 30.0
 
@@ -97,6 +100,21 @@ def started_reactor():
 
     take_a_turn(reactor)
     return reactor
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    """Signs the certificates that tests want."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def bench(started_reactor, tmp_path, authority):
+    """Makes connections of every kind."""
+    with trusting(authority):
+        bench = Bench(started_reactor, tmp_path, authority)
+        yield bench
+        bench.close()
 
 
 @pytest.fixture(autouse=True)

@@ -10,23 +10,10 @@ from twisted.internet.error import CannotListenError, ConnectError, ConnectionLo
 from twisted.internet.threads import deferToThread
 
 from certificates import Authority
-from ends import ANY_PORT, NAME, PATIENCE, Bench, Far, trusting
+from ends import ANY_PORT, NAME, PATIENCE, Far
 from vestri.errors import TLSFailed
 from vestri.transport import ClientEndpoint, ServerCertificate, handshakes
 from wire import LOOPBACK
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture
-def bench(started_reactor, tmp_path, authority):
-    with trusting(authority):
-        bench = Bench(started_reactor, tmp_path, authority)
-        yield bench
-        bench.close()
 
 
 class Server:

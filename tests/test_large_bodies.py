@@ -2,20 +2,16 @@
 
 import pytest
 
-from support_proxying import SWITCH, UPGRADE, World, chunked_post, get, message, ok, post
+from support_proxying import SWITCH, UPGRADE, World, body_of, chunked_post, get, message, ok, post
 from vestri.model import Timeouts
+from vestri.proxying.passing import LARGE
 from vestri.proxying.retries import REPLAYED
-from vestri.proxying.tunnel import LARGE
 
 PIECE = 64 * 1024
 PIECES = [bytes([number]) * PIECE for number in range(20)]
 BODY = b"".join(PIECES)
 AFTER = get(b"/after")
 CHUNKED = message(b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked")
-
-
-def body_of(message):
-    return message.partition(b"\r\n\r\n")[2]
 
 
 # Answers

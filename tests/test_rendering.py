@@ -106,6 +106,19 @@ def test_an_answer_streams_as_it_comes():
     assert world.log == [(200, "")]
 
 
+def test_a_large_answer_arrives_whole():
+    """Of which Vestri's own connections let most pass unread."""
+    pieces = [bytes([number]) * 64 * 1024 for number in range(20)]
+    world = World()
+    client = Stock(world)
+    client.sends(get())
+
+    world.replica().sends(ok(length=sum(map(len, pieces))), *pieces)
+
+    assert body_of(client.news()) == b"".join(pieces)
+    assert world.log == [(200, "")]
+
+
 def test_one_connection_carries_request_after_request():
     world = World()
     client = Stock(world)

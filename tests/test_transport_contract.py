@@ -12,8 +12,7 @@ from twisted.internet.interfaces import IHostnameResolver
 from twisted.internet.threads import deferToThread
 from zope.interface import implementer
 
-from certificates import Authority
-from ends import LINKS, Bench, HalfClosing, trusting
+from ends import LINKS, HalfClosing
 from vestri.transport import ClientEndpoint
 from wire import LOOPBACK
 
@@ -30,19 +29,6 @@ TCP = [link for link in LINKS if "Unix" not in link]
 links = pytest.mark.parametrize("link", LINKS)
 secure_links = pytest.mark.parametrize("link", SECURE)
 tcp_links = pytest.mark.parametrize("link", TCP)
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture
-def bench(started_reactor, tmp_path, authority):
-    with trusting(authority):
-        bench = Bench(started_reactor, tmp_path, authority)
-        yield bench
-        bench.close()
 
 
 # Bytes

@@ -5,8 +5,7 @@ import os
 
 import pytest
 
-from certificates import Authority
-from ends import LINKS, Bench, HalfClosing, trusting
+from ends import LINKS, HalfClosing
 from vestri.transport import splicing
 
 MIB = 1 << 20
@@ -19,19 +18,6 @@ TARGETS = {"connected over TCP": True, "accepted over a Unix socket": True, "con
 links = pytest.mark.parametrize("link", LINKS)
 plain_links = pytest.mark.parametrize("link", [link for link in LINKS if "TLS" not in link])
 spliced = pytest.mark.skipif(not hasattr(os, "splice"), reason="splice(2) is Linux's")
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture
-def bench(started_reactor, tmp_path, authority):
-    with trusting(authority):
-        bench = Bench(started_reactor, tmp_path, authority)
-        yield bench
-        bench.close()
 
 
 class Relay:

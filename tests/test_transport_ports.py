@@ -14,18 +14,11 @@ import pytest
 from twisted.internet.defer import gatherResults
 from twisted.internet.error import CannotListenError
 
-from ends import ANY_PORT, Bench, Near
+from ends import ANY_PORT, Near
 from sparse import LIMIT
 from support import wait_until
 from vestri.transport import server_endpoint
 from wire import LOOPBACK
-
-
-@pytest.fixture
-def bench(started_reactor, tmp_path):
-    bench = Bench(started_reactor, tmp_path)
-    yield bench
-    bench.close()
 
 
 async def greeted(bench, factory, fars):

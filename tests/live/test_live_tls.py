@@ -9,7 +9,6 @@ from puppet import OK, Puppet
 from stage import head
 from strict import Stream, connect
 
-from certificates import Authority
 from support import Vestri, wait_until
 from wire import LOOPBACK, send
 
@@ -37,11 +36,6 @@ class SecurePuppet(Puppet):
             secured = Stream(self._context.wrap_socket(stream.sock, server_side=True), timeout=None)
             self._streams.append(secured)
             super()._serve(secured)
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 class OnEpoll(Vestri):

@@ -6,8 +6,8 @@ from zope.interface import implementer
 from vestri.errors import RequestError
 from vestri.http1 import CHUNKED, RequestReader, answer_head, chunk, last_chunk
 from vestri.proxying.exchange import Exchange
+from vestri.proxying.passing import worth_passing
 from vestri.proxying.sweep import NEVER
-from vestri.proxying.tunnel import LARGE, LONG
 from vestri.proxying.watching import GRACE, LINGER_SILENCE, WatchedConnection
 
 #: Bytes of further requests that are read ahead while one is answered.
@@ -192,7 +192,7 @@ class ClientConnection(WatchedConnection):
         if not body.done:
             if payload:
                 exchange.upload(payload, False, b"")
-                if len(data) >= LARGE and body.unread >= LONG and self._body is body:
+                if worth_passing(data, body):
                     body.passed(exchange.upload_straight(self.transport, body.unread))
             return
         self._body = self._pace_in = None

@@ -109,6 +109,10 @@ class WebClient:
     def answer_body(self, payload):
         self._request.write(payload)
 
+    def answer_straight(self, source, most):
+        """Nothing goes unread: twisted.web writes the answer."""
+        return 0
+
     def answer_end(self, exchange, trailers):
         self._request.unregisterProducer()
         self._request.finish()

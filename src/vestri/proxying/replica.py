@@ -7,8 +7,8 @@ from zope.interface import implementer
 
 from vestri.errors import RequestError
 from vestri.http1 import LENGTH, AnswerReader
+from vestri.proxying.passing import worth_passing
 from vestri.proxying.sweep import NEVER
-from vestri.proxying.tunnel import LARGE, LONG
 
 #: Interim answers (1xx) to one request beyond which a replica is taken to be broken.
 INTERIM_ANSWERS = 32
@@ -205,7 +205,7 @@ class ReplicaConnection:
         if not body.done:
             self._await_data()
             exchange.answer_body(payload)
-            if len(data) >= LARGE and body.unread >= LONG and self._body is body:
+            if worth_passing(data, body):
                 body.passed(exchange.answer_straight(self.transport, body.unread))
             return
         self._release(reusable=exchange.reusable and not body.rest)

@@ -12,7 +12,7 @@ from vestri.proxying.client import ClientConnection
 
 #: What stands for the address of a client that has none: it came through a Unix socket.
 UNKNOWN = "unknown"
-#: Connections before the limit of them from which they are accepted one by one; more than all ports accept in a turn.
+#: Connections before the limit of them from which they are accepted one by one: what sixteen ports accept in a turn.
 AT_ONCE = 64
 
 log = Logger()

@@ -1,11 +1,7 @@
 """What is left of an exchange after 101: two sockets, joined."""
 
+from vestri.proxying.passing import ANY, LARGE
 from vestri.proxying.sweep import NEVER
-
-#: Bytes read at once from which it is worth while to let more pass unread, and those of a body that are still to come.
-LARGE, LONG = 16 * 1024, 128 * 1024
-#: Of bytes to pass unread: all that are there.
-ANY = 2**30
 
 
 class Tunnel:

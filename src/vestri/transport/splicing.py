@@ -47,7 +47,8 @@ class Pipe:
         try:
             used = MEMINFO.unpack(target.socket.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, MEMINFO.size))
         except OSError as error:
-            self._usable = self._usable and error.errno not in UNKNOWN
+            if error.errno in UNKNOWN:
+                self._usable = False
             return 0
         room = used[SENDABLE] - max(used[QUEUED], used[ALLOCATED])
         return min(room, LARGEST_STEP) if room >= SMALLEST_STEP else 0
