@@ -1,6 +1,7 @@
 """Vestri as a real process, for the live tests."""
 
-import secrets
+import itertools
+import random
 import socket
 import subprocess
 import sys
@@ -10,15 +11,35 @@ from pathlib import Path
 
 from wire import LOOPBACK, PATIENCE
 
+# Below the range from which Linux takes the ports of outgoing connections. No two test processes share a hundred.
+_HUNDREDS = range(20_000, 32_000, 100)
+
 
 def free_port():
-    """A port that nobody listens on, below the range from which Linux takes the ports of outgoing connections."""
-    while True:
-        port = 20_000 + secrets.randbelow(12_000)
-        with socket.socket() as sock, suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(("", port))
-            return port
+    """A port that nobody listens on and that no other test is given meanwhile, in this process or in another."""
+    return next(_free_ports)
+
+
+def _hand_out_ports():
+    with socket.socket() as claim:  # bound as long as the process lives: the mark that its hundred is taken
+        own = next(hundred for hundred in random.sample(_HUNDREDS, len(_HUNDREDS)) if _can_bind(claim, hundred))
+        for port in itertools.cycle(range(own + 1, own + _HUNDREDS.step)):
+            with socket.socket() as sock:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if not _can_bind(sock, port):
+                    continue
+            yield port
+
+
+def _can_bind(sock, port):
+    try:
+        sock.bind(("", port))
+    except OSError:
+        return False
+    return True
+
+
+_free_ports = _hand_out_ports()
 
 
 def wait_until(happened, what, seconds=PATIENCE):
