@@ -102,10 +102,9 @@ class Feed:
         except RequestError as error:
             self._refused, self._step = error, self._ignore
 
-    def _begin(self, head):
+    def _begin(self, head, rest):
         """A head came: its body is next, if it has one, even where none of its bytes came along."""
         self._head, self._body, self._payload = head, head.body(), b""
-        rest = self._reader.take_rest()
         if self._body is None:
             self._complete(b"")
             return rest
@@ -146,8 +145,8 @@ class RequestFeed(Feed):
         return Reading("accept", messages, rest=self._rest)
 
     def _read_head(self, data):
-        head = self._reader.receive(data)
-        return b"" if head is None else self._begin(head)
+        read = self._reader.receive(data)
+        return b"" if read is None else self._begin(*read)
 
     def _complete(self, trailers):
         head = self._head
@@ -180,11 +179,12 @@ class AnswerFeed(Feed):
         return Reading("accept", (self._answer,), rest=self._rest)
 
     def _read_head(self, data):
-        head = self._reader.receive(data, self._method)
-        while head is not None and head.interim:
-            self._interims.append(head.status)
-            head = self._reader.receive(self._reader.take_rest(), self._method)
-        return b"" if head is None else self._begin(head)
+        read = self._reader.receive(data, self._method)
+        if read is None or not read[0].interim:
+            return b"" if read is None else self._begin(*read)
+        head, rest = read
+        self._interims.append(head.status)
+        return rest
 
     def _complete(self, trailers):
         self._answer = _answer(self._head, tuple(self._interims), self._payload, trailers)

@@ -11,7 +11,8 @@ CHUNKED_200 = message(b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked", b"Trail
 
 
 def head_of(data, method=b"GET"):
-    return AnswerReader().receive(data, method)
+    head, _ = AnswerReader().receive(data, method)
+    return head
 
 
 def refusal(data, method=b"GET"):
@@ -65,16 +66,19 @@ def test_an_interim_answer_is_followed_by_another(status, interim):
 
 def test_heads_in_single_bytes_are_the_same():
     reader = AnswerReader()
-    heads = [reader.receive(byte, b"GET") for byte in bytewise(message(b"HTTP/1.1 103 Early Hints") + ok())]
+    read = [reader.receive(byte, b"GET") for byte in bytewise(message(b"HTTP/1.1 103 Early Hints") + ok())]
 
-    assert [head.status for head in heads if head] == [103, 200]
+    assert [(head.status, rest) for head, rest in filter(None, read)] == [(103, b""), (200, b"")]
 
 
-def test_what_follows_a_head_is_kept_once():
-    reader = AnswerReader()
-    reader.receive(ok(b"hello"), b"GET")
+@pytest.mark.parametrize("at", [0, 5])
+def test_what_follows_a_head_is_given_with_it(at):
+    reader, data = AnswerReader(), ok(b"hello")
+    if at:
+        assert reader.receive(data[:at], b"GET") is None
+    _, rest = reader.receive(data[at:], b"GET")
 
-    assert (reader.take_rest(), reader.take_rest()) == (b"hello", b"")
+    assert rest == b"hello"
 
 
 @pytest.mark.parametrize(

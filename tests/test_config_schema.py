@@ -1,7 +1,7 @@
 import pytest
 
 from configs import KEYS, LEAVES, WEB, inside, load, problems
-from vestri.config import nodes
+from vestri.config import building, nodes
 from vestri.config.reading import INVALID, Place, Reading
 from vestri.config.schema import FILE
 
@@ -121,7 +121,9 @@ def told(configuration):
 
 
 @pytest.mark.parametrize("path", SUPPORTED)
-def test_an_example_changes_the_configuration(path):
+def test_an_example_changes_the_configuration(path, monkeypatch):
+    cores = {0, 1}  # of one core, `workers: auto` is the default
+    monkeypatch.setattr(building.os, "sched_getaffinity", lambda process: cores, raising=False)
     assert load(written(path, LEAVES[path].example)) != load(WEB)
 
 

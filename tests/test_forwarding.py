@@ -19,7 +19,7 @@ CHAINS = st.lists(st.sampled_from(["203.0.113.7", "198.51.100.2", "10.1.1.1", "1
 
 def origin(*lines, peer=OURS, trusted=TRUSTED, scheme=b"http", request=None):
     """The Origin of a request with these lines."""
-    head = RequestReader(Limits()).receive(request or get(b"/", *lines))
+    head, _ = RequestReader(Limits()).receive(request or get(b"/", *lines))
     return Forwarding(trusted, "test").origin(head, peer, scheme)
 
 
@@ -240,7 +240,7 @@ def test_ids_are_unique_also_between_instances():
     ],
 )
 def test_a_request_that_names_this_instance_in_via_is_a_loop(via, loop):
-    head = RequestReader(Limits()).receive(get(b"/", *[b"Via: " + value for value in via]))
+    head, _ = RequestReader(Limits()).receive(get(b"/", *[b"Via: " + value for value in via]))
     forwarding = Forwarding(TrustedProxies(), "test")
 
     if loop:

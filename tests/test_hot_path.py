@@ -12,7 +12,7 @@ from vestri.operations.counters import Counters
 ROOM = "vestri"
 #: Calls of Vestri's own Python functions for one request and its answer on connections that are open; the figure is
 #: what the code makes today. Who adds to it says in docs/performance.md what the addition brings.
-CALLS, CALLS_WITH_LOG = 51, 60
+CALLS, CALLS_WITH_LOG = 46, 55
 
 
 class Bare:

@@ -14,7 +14,12 @@ SENT = sorted(reason for reason, status in STATUS.items() if status != 499)
 
 
 def head_of(*lines, method=b"GET"):
-    return RequestReader(Limits()).receive(get(b"/", *lines, method=method))
+    return read(get(b"/", *lines, method=method))
+
+
+def read(request):
+    head, _ = RequestReader(Limits()).receive(request)
+    return head
 
 
 def rendered(error, head=None, *, keep_alive=False):
@@ -75,7 +80,7 @@ def test_an_answer_to_head_has_the_fields_alone():
     [(b"1.1", True, []), (b"1.1", False, [b"close"]), (b"1.0", True, [b"keep-alive"]), (b"1.0", False, [b"close"])],
 )
 def test_it_says_what_becomes_of_the_connection(version, keep_alive, said):
-    head = RequestReader(Limits()).receive(message(b"GET / HTTP/" + version, b"Host: a"))
+    head = read(message(b"GET / HTTP/" + version, b"Host: a"))
 
     answer = rendered(RequestError("no_route"), head, keep_alive=keep_alive)
 

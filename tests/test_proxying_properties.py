@@ -68,10 +68,10 @@ def answers_to(client, exchanges):
     data, methods = bytes(client.seen), [each.head.method if each.head else b"GET" for each in exchanges]
     while data:
         reader = AnswerReader()
-        head = reader.receive(data, methods[0])
-        if head is None:
+        read = reader.receive(data, methods[0])
+        if read is None:
             return "partial"
-        data = reader.take_rest()
+        head, data = read
         if head.status == 101:
             return "open"
         if head.interim:

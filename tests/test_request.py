@@ -11,7 +11,8 @@ from vestri.model import Limits
 
 
 def head_of(data, limits=None):
-    return RequestReader(limits or Limits()).receive(data)
+    head, _ = RequestReader(limits or Limits()).receive(data)
+    return head
 
 
 def refusal(data, limits=None):
@@ -57,19 +58,22 @@ def test_fields_are_found_by_their_lower_case_names():
     assert (head.get(b"x-a"), head.get(b"accept"), head.get(b"x-b")) == (b"1", b"text/plain", None)
 
 
-def test_what_follows_a_head_is_kept_once():
-    reader = RequestReader(Limits())
-    reader.receive(get() + b"more")
+@pytest.mark.parametrize("at", [0, 5])
+def test_what_follows_a_head_is_given_with_it(at):
+    reader, data = RequestReader(Limits()), get() + b"more"
+    if at:
+        assert reader.receive(data[:at]) is None
+    _, rest = reader.receive(data[at:])
 
-    assert (reader.take_rest(), reader.take_rest()) == (b"more", b"")
+    assert rest == b"more"
 
 
 def test_heads_in_single_bytes_are_the_same():
     reader = RequestReader(Limits())
 
-    heads = [head for byte in bytewise(get(b"/1") + get(b"/2")) if (head := reader.receive(byte))]
+    read = [reader.receive(byte) for byte in bytewise(get(b"/1") + get(b"/2"))]
 
-    assert [head.target for head in heads] == [b"/1", b"/2"]
+    assert [(head.target, rest) for head, rest in filter(None, read)] == [(b"/1", b""), (b"/2", b"")]
 
 
 @pytest.mark.parametrize(

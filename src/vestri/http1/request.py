@@ -6,12 +6,14 @@ from vestri.errors import RequestError
 from vestri.http1 import request_fields
 from vestri.http1.fields import TOKEN, check_unfinished
 from vestri.http1.framing import CHUNKED, LENGTH, NONE, ChunkedBody, LengthBody
+from vestri.http1.request_fields import REMEMBERED_SIZE, read, read_once
 
 VERSIONS = {b"HTTP/1.1": 11, b"HTTP/1.0": 10}
 #: Methods that are known to be tokens without a look.
 USUAL = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT"})
 #: What a request target may hold: visible ASCII, which is what RFC 3986 allows and a little more, and no fragment.
 TARGET_BYTES = bytes(set(range(0x21, 0x7F)) - {ord("#")})
+SLASH = ord("/")
 #: Empty lines before a request line that are passed over (RFC 9112 section 2.2 asks for at least one).
 EMPTY_LINES = 8
 #: http-URI and https-URI of RFC 9110 section 4.2, as far as their authority.
@@ -80,10 +82,10 @@ class RequestReader:
     bytes come in, the result is the same.
     """
 
-    __slots__ = ("_buffer", "_empty_lines", "_limits", "_rest")
+    __slots__ = ("_buffer", "_empty_lines", "_limits")
 
     def __init__(self, limits):
-        self._limits, self._buffer, self._rest, self._empty_lines = limits, None, b"", 0
+        self._limits, self._buffer, self._empty_lines = limits, None, 0
 
     @property
     def partial(self):
@@ -91,18 +93,15 @@ class RequestReader:
         return self._buffer is not None and self._buffer != b"\r"
 
     def receive(self, data):
-        """The `RequestHead`, or None while it has not ended. Raises RequestError; then the reader is of no more use."""
-        if self._buffer is None and not data.startswith(b"\r"):
+        """(`RequestHead`, what came behind it), or None while it has not ended.
+
+        Raises RequestError; then the reader is of no more use.
+        """
+        if self._buffer is None and data[:1] != b"\r":
             end = data.find(b"\r\n\r\n")
             if 0 < end <= self._limits.header_size - 4:
-                self._rest = data[end + 4 :]
-                return self._head(data[:end])
+                return self._head(data[:end]), data[end + 4 :]
         return self._receive_piece(data)
-
-    def take_rest(self):
-        """What came behind the head, once."""
-        rest, self._rest = self._rest, b""
-        return rest
 
     def _receive_piece(self, data):
         buffer = self._buffer = bytearray() if self._buffer is None else self._buffer
@@ -121,8 +120,8 @@ class RequestReader:
             if not buffer:
                 self._buffer = None
             return None
-        self._rest, self._buffer, self._empty_lines = bytes(buffer[end + 4 :]), None, 0
-        return self._head(bytes(buffer[:end]))
+        self._buffer, self._empty_lines = None, 0
+        return self._head(bytes(buffer[:end])), bytes(buffer[end + 4 :])
 
     def _count_empty_line(self):
         self._empty_lines += 1
@@ -144,7 +143,7 @@ class RequestReader:
     def _head(self, head):
         line, _, section = head.partition(b"\r\n")
         method, target, version = _request_line(line)
-        fields = request_fields.read(section)
+        fields = read_once(section) if len(section) <= REMEMBERED_SIZE else read(section)
         if fields.count > self._limits.header_count:
             raise RequestError("header_too_large", "the head has too many fields")
         host = fields.host
@@ -152,7 +151,7 @@ class RequestReader:
             _check_10(method, fields)
         elif host is None:
             raise RequestError("bad_request", "no Host")
-        if not target.startswith(b"/") or method == b"CONNECT":
+        if target[0] != SLASH or method == b"CONNECT":
             target, host = _other_form(method, target, host)
         return RequestHead(method, target, version, host or b"", fields)
 

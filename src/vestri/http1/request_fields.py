@@ -43,10 +43,6 @@ class RequestFields:
 
 def read(section):
     """The `RequestFields` of a section without its last line end. Raises RequestError."""
-    return _read_once(section) if len(section) <= REMEMBERED_SIZE else _read(section)
-
-
-def _read(section):
     fields, lines = RequestFields(section), []
     for spelled, name, reader, value in parsed(section, NAMES):
         fields.count += 1
@@ -59,7 +55,8 @@ def _read(section):
     return fields
 
 
-_read_once = lru_cache(REMEMBERED)(_read)
+#: The same, remembered: for sections of up to `REMEMBERED_SIZE` bytes.
+read_once = lru_cache(REMEMBERED)(read)
 
 
 def _settle_framing(fields):

@@ -5,6 +5,7 @@ from zope.interface import implementer
 
 from vestri.errors import RequestError
 from vestri.http1 import CHUNKED, RequestReader, answer_head, chunk, last_chunk
+from vestri.http1.framing import NONE
 from vestri.proxying.exchange import Exchange
 from vestri.proxying.passing import worth_passing
 from vestri.proxying.sweep import NEVER
@@ -119,12 +120,13 @@ class ClientConnection(WatchedConnection):
             self.deadline = min(self._linger_ends, self.seconds() + LINGER_SILENCE)
             return
         try:
-            head = self._reader.receive(data)
+            read = self._reader.receive(data)
         except RequestError as error:
             self._refuse_unread(error)
             return
-        if head is not None:
-            self._begin(head, self._reader.take_rest())
+        if read is not None:
+            head, rest = read
+            self._begin(head, rest)
         elif self._started is None and self._reader.partial:
             self._started = now = self.seconds()
             limit = self._site.timeouts.client_header
@@ -135,7 +137,7 @@ class ClientConnection(WatchedConnection):
         exchange = self._exchange = Exchange(self, head, now if self._started is None else self._started, now)
         self._requests += 1
         self._identify(exchange, head)
-        body = head.body()
+        body = None if head.framing == NONE else head.body()
         if body is None:
             if rest:
                 self._hold(rest)
@@ -287,8 +289,11 @@ class ClientConnection(WatchedConnection):
     # Between requests
 
     def _may_keep(self):
-        limit, more_to_come = self._site.limits.requests_per_connection, self._held or not self._ended
-        return bool(more_to_come) and not self._site.draining and (limit is None or self._requests < limit)
+        site = self._site
+        if site.draining or (self._ended and not self._held):
+            return False
+        limit = site.limits.requests_per_connection
+        return limit is None or self._requests < limit
 
     def _complete(self, exchange):
         """The answer is out; the next request may have come already."""

@@ -117,7 +117,7 @@ class Exchange:
         if timeouts.total is not None:
             self.ends = self.started + timeouts.total
         self.careful = self.head.method not in retries.IDEMPOTENT or not self.uploaded
-        self._attempt()
+        self._attempt(self.t_head)
 
     def upload(self, payload, done, trailers):
         """More of the request's body came."""
@@ -196,7 +196,7 @@ class Exchange:
         self._failure = RequestError(reason, detail)
         if retries.elsewhere(sent=connection is not None, again=again, attempts=self.attempts):
             self.tried += (self.member,)
-            self._attempt()
+            self._attempt(self.client.seconds())
             return
         self.refuse(self._failure)
 
@@ -220,7 +220,7 @@ class Exchange:
         self.reusable, self.answered, self._kept = head.keep_alive, True, None
         self.bytes_out = len(payload)
         if done:
-            self.finish()
+            self._finish("", self.t_first_byte)
         self.client.answer(self, head, payload, done, trailers)
 
     def answer_body(self, payload):
@@ -274,18 +274,18 @@ class Exchange:
 
     def finish(self, reason=""):
         """Once, however it ends: frees the lease, then tells the observers."""
-        if self._finished:
-            return
-        self._finished = True
-        self.ended = self.client.seconds()
-        self.reason = reason
+        if not self._finished:
+            self._finish(reason, self.client.seconds())
+
+    def _finish(self, reason, now):
+        self._finished, self.ended, self.reason = True, now, reason
         if self.lease is not None:
-            self.lease.release(reason or "answered", self.ended - self.t_granted)
+            self.lease.release(reason or "answered", now - self.t_granted)
         self.client.finished(self)
 
     # Attempts
 
-    def _attempt(self):
+    def _attempt(self, now):
         try:
             self.lease = self.destination.selector.acquire(None, self.tried)
         except NoReplicaAvailable as error:
@@ -293,7 +293,7 @@ class Exchange:
             return
         self.attempts += 1
         self.member = self.lease.member
-        self.t_granted = self.client.seconds()
+        self.t_granted = now
         self._checkout()
 
     def _checkout(self, *, fresh=False):

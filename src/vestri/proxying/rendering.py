@@ -81,9 +81,10 @@ class WebClient:
         ]
         if length:
             lines.append(b"Content-Length: %d" % length)
-        head = RequestReader(self._site.limits).receive(b"\r\n".join(lines) + b"\r\n\r\n")
-        if head is None:
+        read = RequestReader(self._site.limits).receive(b"\r\n".join(lines) + b"\r\n\r\n")
+        if read is None:
             raise RequestError("bad_request", "a head that does not end")
+        head, _ = read
         return head
 
     def _scheme(self):

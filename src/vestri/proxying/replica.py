@@ -65,9 +65,10 @@ class ReplicaConnection:
         exchange = self.exchange
         if self._body is not None:
             return  # it came before the upload ended, and its body has a limit of its own
-        self.deadline = self._try_ends
-        if exchange.uploaded and exchange.timeouts.response is not None:
-            self.deadline = min(self.deadline, now + exchange.timeouts.response)
+        ends, response = self._try_ends, exchange.timeouts.response
+        if exchange.uploaded and response is not None and now + response < ends:
+            ends = now + response
+        self.deadline = ends
 
     def pause(self):
         """The client takes no more for now: neither do we."""
@@ -166,13 +167,17 @@ class ReplicaConnection:
         exchange = self.exchange
         self.spoke = True
         try:
-            head = self._reader.receive(data, exchange.head.method)
-            while head is not None and head.interim:
-                self._pass_interim(head)
-                head = self._reader.receive(self._reader.take_rest(), exchange.head.method)
-            if head is None:
+            read = self._reader.receive(data, exchange.head.method)
+            if read is None:
                 return
-            body, payload, left = _begun(head, self._reader.take_rest())
+            head, rest = read
+            while head.interim:
+                self._pass_interim(head)
+                read = self._reader.receive(rest, exchange.head.method)
+                if read is None:
+                    return
+                head, rest = read
+            body, payload, left = _begun(head, rest)
         except RequestError as error:
             self._broken(exchange, error)
             return

@@ -1,7 +1,5 @@
 """Smooth weighted round robin: exact shares in the most even order."""
 
-from operator import attrgetter
-
 
 class Turn:
     """What one member has saved up. current: the richest is next, and pays for all."""
@@ -48,8 +46,11 @@ class SmoothTurns:
 
 
 def _richest(turns, total):
+    richest = turns[0]
+    most = richest.current
     for turn in turns:
-        turn.current += turn.weight
-    richest = max(turns, key=attrgetter("current"))
+        current = turn.current = turn.current + turn.weight
+        if current > most:
+            richest, most = turn, current
     richest.current -= total
     return richest.member
