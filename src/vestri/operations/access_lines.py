@@ -12,8 +12,10 @@ from json.encoder import encode_basestring_ascii as quoted
 from math import floor
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-#: Words of the operator whose escaped form is kept; there are a few for each service and replica.
+#: Words whose escaped form is kept: of the operator, a few for each service and replica, and those of clients that come
+#: again.
 KEPT = 4096
+VERSIONS = {11: " HTTP/1.1", 10: " HTTP/1.0"}
 
 _unsafe = re.compile(r"[^!#-\[\]-~]").search
 _ESCAPES = {code: f"\\x{code:02x}" for code in range(256) if _unsafe(chr(code))}
@@ -26,9 +28,20 @@ def escaped(data):
 
 
 @lru_cache(KEPT)
-def _name(text):
-    """A name from the configuration, likewise; a dash for None."""
-    return "-" if text is None else escaped(text.encode("utf-8", "surrogatepass"))
+def _word(text):
+    """Text of which there are few, likewise; a dash for none."""
+    return escaped(text.encode("utf-8", "surrogatepass")) if text else "-"
+
+
+@lru_cache(KEPT)
+def _method(data):
+    """A method and the space behind it."""
+    return escaped(data) + " "
+
+
+@lru_cache(KEPT)
+def _takers(service, replica):
+    return f'"{_word(service)}" "{_word(replica)}"'
 
 
 class Second:
@@ -69,15 +82,15 @@ class CommonLine:
         self._second = Second(_common_time, wall)
 
     def __call__(self, exchange):
-        head, second = exchange.head, self._second.at(exchange.ended)[0]
+        head, ended = exchange.head, exchange.ended
+        second, _ = self._second.at(ended)
         request = "-"
         if head is not None:
-            request = f"{escaped(head.method)} {escaped(head.target)} HTTP/1.{head.version - 10}"
+            request = f"{_method(head.method)}{escaped(head.target)}{VERSIONS[head.version]}"
         return (
-            f"{escaped(exchange.client_ip.encode()) or '-'} - - [{second}]"
-            f' "{request}" {exchange.status or "-"} {exchange.bytes_out}'
-            f' "{_name(exchange.service)}" "{_name(exchange.replica)}" {exchange.reason or "-"}'
-            f" {(exchange.ended - exchange.started) * 1000:.1f}\n"
+            f'{_word(exchange.client_ip)} - - [{second}] "{request}" {exchange.status or "-"} {exchange.bytes_out}'
+            f" {_takers(exchange.service, exchange.replica)} {exchange.reason or '-'}"
+            f" {(ended - exchange.started) * 1000:.1f}\n"
         )
 
 

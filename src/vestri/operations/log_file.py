@@ -32,23 +32,22 @@ class LogFile(Service):
         self._where = "standard output" if path == STANDARD_OUTPUT else self.path
         self._clock, self._open = clock, open_outlet
         self._outlet = open_outlet(self.path)
-        self._lines, self._size, self._timer = [], 0, None
+        self._gathered, self._timer = bytearray(), None
         self._pending, self._torn = b"", False
         self._lost, self._lost_at = 0, 0.0
 
     def append(self, line):
         """Keep a line to be written. line: ASCII text with its line end."""
-        self._lines.append(line)
-        self._size += len(line)
-        if self._size >= BATCH or not self.running:
+        gathered = self._gathered
+        gathered += line.encode("ascii")
+        if len(gathered) >= BATCH or not self.running:
             self.flush()
         elif self._timer is None:
             self._timer = self._clock.callLater(DELAY, self._due)
 
     def flush(self):
         """Write what there is, now."""
-        data = self._pending + "".join(self._lines).encode("ascii")
-        self._lines, self._size = [], 0
+        data, self._gathered = self._pending + self._gathered, bytearray()
         taken, error = self._write(data)
         if taken:
             self._torn = not data.endswith(b"\n", 0, taken)
@@ -132,7 +131,7 @@ class LogFile(Service):
             self._lost = 0
 
     def __repr__(self):
-        return f"<LogFile {self.path}: {len(self._lines)} lines gathered, {self._lost} dropped>"
+        return f"<LogFile {self.path}: {len(self._gathered)} bytes gathered, {self._lost} lines dropped>"
 
 
 def _why(error):
