@@ -1,6 +1,6 @@
 """The limits that a run must keep: `python -m benchmarks.gate FILE.json` says which it does not.
 
-All are of one run, and most are ratios between its medians, so that they hold on any machine.
+All are of one run, and most are ratios within its rounds, of which the median counts, so that they hold on any machine.
 Exit status 0: all are kept. 1: some are not, or were not measured. 2: wrong usage.
 """
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import itertools
 import tempfile
 import time
 from pathlib import Path
@@ -93,8 +94,8 @@ class Run:
     def _contestants(self, scenario):
         return [
             Contestant(peer, self._programs[peer.name], name, setup)
-            for name, setup in scenario.setups.items()
             for peer in self._peers.values()
+            for name, setup in scenario.setups.items()
             if peer.name in self._programs and scenario.takes(peer)
         ]
 
@@ -122,7 +123,7 @@ class Run:
                 self._drop(scenario, contestants, f"the time of the run was up after {number} of {rounds} rounds")
                 return
             self._say(f"{scenario.name}: round {number + 1} of {rounds}")
-            for contestant in rotated(contestants, number):
+            for contestant in in_turn(contestants, number):
                 try:
                     with start(contestant) as proxy:
                         self._keep(scenario, contestant, scenario.measure(proxy, self._bench))
@@ -145,7 +146,12 @@ def warm_up(proxy):
     load.wrk(proxy.url(path), connections=WARM_UP_CONNECTIONS, seconds=WARM_UP)
 
 
-def rotated(items, number):
-    """The items, begun at another one in each round, so that none is always the first."""
+def in_turn(contestants, number):
+    """The contestants of a round: the setups of a peer one after the other, and nobody always the first."""
+    groups = [list(group) for _, group in itertools.groupby(contestants, key=lambda each: each.peer)]
+    return [each for group in _rotated(groups, number) for each in _rotated(group, number)]
+
+
+def _rotated(items, number):
     at = number % len(items) if items else 0
     return [*items[at:], *items[:at]]

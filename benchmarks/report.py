@@ -31,7 +31,7 @@ def markdown(results, peers):
 
 def _taken(results):
     about = "; ".join(f"{name} {value}" for name, value in results.about.items())
-    return f"Medians, with the least and the most of the rounds in brackets. {about}."
+    return f"Medians, with the least and the most of the rounds in brackets; ratios are taken round by round. {about}."
 
 
 def _figures(results, peers):

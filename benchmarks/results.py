@@ -72,12 +72,15 @@ class Results:
         return found and found.median
 
     def ratio(self, over, under):
-        """The median of one key ÷ that of another, or None where one was not measured."""
-        top, bottom = self.median(over), self.median(under)
-        return None if top is None or not bottom else top / bottom
+        """One key ÷ another, or None where one was not measured.
+
+        The median of the ratios of the rounds: what slows down the whole machine for a while is in both of a round.
+        """
+        ratios = self.ratios(over, under)
+        return statistics.median(ratios) if ratios else None
 
     def ratios(self, over, under):
-        """The same, round by round, sorted: how far the ratio wandered."""
+        """The same of each round, sorted."""
         pairs = zip(self.samples.get(over, ()), self.samples.get(under, ()), strict=False)
         return sorted(top / bottom for top, bottom in pairs if bottom)
 

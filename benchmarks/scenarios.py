@@ -190,7 +190,7 @@ TABLE = (
         (CPU, REQUESTS, Metric("busy", "cores in use", 2)),
         rounds=5,
     ),
-    Scenario("connect", "A new connection for each request", connect, (CPU, REQUESTS)),
+    Scenario("connect", "A new connection for each request", connect, (CPU, REQUESTS), rounds=5),
     Scenario("rate", f"Latency at {RATE:,} requests/s", rate, LATENCIES),
     Scenario(
         "large",
@@ -252,6 +252,7 @@ TABLE = (
             Metric("busiest", "share of the busiest process, %"),
         ),
         setups={"1": Setup(replicas=MANY_REPLICAS), "2": Setup(replicas=MANY_REPLICAS, workers=2)},
+        rounds=5,
         peers=COMPARED,
     ),
     Scenario("half", "Latency at half of its own maximum", half, (Metric("rate", "requests/s"), *LATENCIES)),

@@ -3,7 +3,7 @@
 import pytest
 
 from vestri.errors import RequestError
-from vestri.http1.fields import REMEMBERED, TOKEN, Names, content_length, lines_of, members, parsed
+from vestri.http1.fields import REMEMBERED, SHORT, TOKEN, Names, content_length, lines_of, members, parsed
 
 NAMES = Names({b"host": "read", b"te": "dropped"}, lambda name: name.decode().title())
 
@@ -91,6 +91,15 @@ def test_spellings_are_remembered_up_to_a_number():
 
     assert len(names.known) == REMEMBERED
     assert rows(b"X-%d: 1" % (REMEMBERED + 5), names) == [(b"X-2053", b"x-2053", None, b"1")]
+
+
+def test_long_spellings_are_not_remembered():
+    names = Names({})
+    fits, long = b"x" * SHORT, b"y" * (SHORT + 1)
+
+    rows(b"%b: 1\r\n%b: 2" % (fits, long), names)
+
+    assert list(names.known) == [fits]
 
 
 # Values

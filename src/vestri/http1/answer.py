@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from vestri.errors import RequestError
-from vestri.http1.fields import HOP_BY_HOP, Names, check_unfinished, content_length, members, parsed
+from vestri.http1.fields import HOP_BY_HOP, SHORT, Names, check_unfinished, content_length, members, options, read_into
 from vestri.http1.framing import CHUNKED, LENGTH, NONE, UNTIL_CLOSE, ChunkedBody, CloseBody, LengthBody
 
 #: status-line of RFC 9112 section 4. Servers in use leave out the space before an empty reason phrase.
@@ -87,11 +87,7 @@ class AnswerReader:
 
 def _parse(data, to_head):
     line, _, section = data.partition(b"\r\n")
-    found = STATUS_LINE.fullmatch(line)
-    if found is None:
-        raise RequestError("bad_response", "a status line that is none")
-    minor, code, phrase = found.groups()
-    head = AnswerHead(b"HTTP/1.1 %b %b\r\n" % (code, phrase or b""), 10 + int(minor), int(code))
+    head = AnswerHead(*(_status_once if len(line) <= SHORT else _status)(line))
     _read_fields(head, section)
     head.framing = _framing(head, to_head)
     wants_close, wants_stay = b"close" in head.nominated, b"keep-alive" in head.nominated
@@ -105,14 +101,22 @@ def _parse(data, to_head):
 _parse_once = lru_cache(REMEMBERED)(_parse)
 
 
+def _status(line):
+    """(the status line as we write it, version, status)."""
+    found = STATUS_LINE.fullmatch(line)
+    if found is None:
+        raise RequestError("bad_response", "a status line that is none")
+    minor, code, phrase = found.groups()
+    return b"HTTP/1.1 %b %b\r\n" % (code, phrase or b""), 10 + int(minor), int(code)
+
+
+_status_once = lru_cache(REMEMBERED)(_status)
+
+
 def _read_fields(head, section):
-    lines = []
-    for spelled, name, reader, value in parsed(section, NAMES):
-        if reader is None or reader(head, value):
-            lines.append((name, b"%b: %b\r\n" % (spelled, value)))
-    if len(lines) > MOST_FIELDS:
+    head.relayed, count = read_into(head, section, NAMES)
+    if count > MOST_FIELDS:
         raise RequestError("bad_response", "a head with too many fields")
-    head.relayed = b"".join([line for name, line in lines if name not in head.nominated])
 
 
 def _framing(head, to_head):
@@ -127,29 +131,29 @@ def _framing(head, to_head):
     return UNTIL_CLOSE if head.length is None else LENGTH
 
 
-def _content_length(head, value):
+def _content_length(head, name, value):
     if head.length is not None:
         raise RequestError("bad_response", "more than one Content-Length")
     head.length = content_length(value)
 
 
-def _transfer_encoding(head, value):
+def _transfer_encoding(head, name, value):
     head.transfer_codings = (head.transfer_codings or []) + members(value)
 
 
-def _connection(head, value):
-    head.nominated |= frozenset(members(value))
+def _connection(head, name, value):
+    head.nominated |= options(value)
 
 
-def _upgrade(head, value):
+def _upgrade(head, name, value):
     head.offered = value
 
 
-def _trailer(head, value):
+def _trailer(head, name, value):
     head.trailer += b"Trailer: %b\r\n" % value
 
 
-def _dropped(head, value):
+def _dropped(head, name, value):
     return False
 
 

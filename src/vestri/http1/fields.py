@@ -1,13 +1,16 @@
 """Field lines: read strictly, and sorted into those that travel on and those that are for us."""
 
 import re
+from functools import lru_cache
 
 from vestri.errors import RequestError
 
 #: RFC 9110 section 5.6.2.
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-#: What a field section may hold (RFC 9110 section 5.5), the line ends included.
-SECTION_BYTES = bytes([*b"\t\r\n", *range(0x20, 0x7F), *range(0x80, 0x100)])
+#: What a field line may hold (RFC 9110 section 5.5), and what a field section may, the line ends included.
+LINE_BYTES = bytes([*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)])
+SECTION_BYTES = LINE_BYTES + b"\r\n"
+SPACE = ord(" ")
 WHOLE = re.compile(rb"[0-9]{1,18}")
 
 #: Of one connection only (RFC 9110 section 7.6.1, RFC 7540 section 3.2.1): never relayed, or written afresh.
@@ -15,8 +18,8 @@ HOP_BY_HOP = frozenset({
     b"connection", b"proxy-connection", b"keep-alive", b"te", b"transfer-encoding", b"upgrade",
     b"proxy-authenticate", b"proxy-authorization", b"http2-settings",
 })  # fmt: skip
-#: Spellings remembered at most; the rest is looked at each time.
-REMEMBERED = 2048
+#: Spellings remembered at most, and the bytes of one, lest clients fill our memory; the rest is looked at each time.
+REMEMBERED, SHORT = 2048, 64
 
 
 class Names:
@@ -36,7 +39,7 @@ class Names:
             raise RequestError("bad_request", "a field name that is no token")
         name = spelled.lower()
         found = name, self._readers[name] if name in self._readers else self._other(name)
-        if len(self.known) < REMEMBERED:
+        if len(self.known) < REMEMBERED and len(spelled) <= SHORT:
             self.known[spelled] = found
         return found
 
@@ -49,11 +52,10 @@ def lines_of(section):
     """
     if not section:
         return ()
-    if section.translate(None, SECTION_BYTES):
-        raise RequestError("bad_request", "a control character in a field")
     lines = section.split(b"\r\n")
-    ends = len(lines) - 1
-    if section.count(b"\r") != ends or section.count(b"\n") != ends:
+    if len(section.translate(None, LINE_BYTES)) != 2 * (len(lines) - 1):  # there is more than the ends of lines
+        if section.translate(None, SECTION_BYTES):
+            raise RequestError("bad_request", "a control character in a field")
         raise RequestError("bad_request", "a line of the head does not end in CRLF")
     return lines
 
@@ -81,9 +83,48 @@ def parsed(section, names):
         yield spelled, name, reader, value.strip(b" \t")
 
 
+def read_into(message, section, names):
+    """Let a message learn what a field section says. Returns (lines that travel on, number of all lines).
+
+    names: sorts the fields; a reader is called with (message, lower-case name, value), and says whether its line
+    travels on, as all do that have no reader. Those stay behind that the message has then as `nominated`
+    (RFC 9110 section 7.6.1).  Raises RequestError.
+    """
+    known, learn = names.known, names.learn
+    lines, travelling, travellers = lines_of(section), [], []
+    for line in lines:
+        spelled, colon, value = line.partition(b":")
+        if not colon:
+            raise RequestError("bad_request", "a field line without a colon")
+        name, reader = known.get(spelled) or learn(spelled)
+        bare = value.strip(b" \t")
+        if reader is None or reader(message, name, bare):
+            as_is = len(bare) + 1 == len(value) and value[0] == SPACE
+            travelling.append(line if as_is else b"%b: %b" % (spelled, bare))
+            travellers.append(name)
+    nominated = message.nominated
+    if nominated and not nominated.isdisjoint(travellers):
+        travelling = [line for line, name in zip(travelling, travellers, strict=True) if name not in nominated]
+    if travelling:
+        travelling.append(b"")
+    return b"\r\n".join(travelling), len(lines)
+
+
 def members(value):
     """The lower-case members of a comma-separated list (RFC 9110 section 5.6.1), empty ones left out."""
     return [each for each in (part.strip(b" \t").lower() for part in value.split(b",")) if each]
+
+
+def options(value):
+    """The members of a Connection field as a frozenset."""
+    return _options_once(value) if len(value) <= SHORT else _options(value)
+
+
+def _options(value):
+    return frozenset(members(value))
+
+
+_options_once = lru_cache(REMEMBERED)(_options)
 
 
 def content_length(value):

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from vestri.errors import RequestError
-from vestri.http1.fields import HOP_BY_HOP, Names, content_length, members, parsed
+from vestri.http1.fields import HOP_BY_HOP, Names, content_length, members, options, parsed, read_into
 
 #: uri-host and port of RFC 3986 section 3.2, without the characters that no host in use has.
 AUTHORITY = re.compile(rb"(?:[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*\.?|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{0,5}))?")
@@ -43,15 +43,11 @@ class RequestFields:
 
 def read(section):
     """The `RequestFields` of a section without its last line end. Raises RequestError."""
-    fields, lines = RequestFields(section), []
-    for spelled, name, reader, value in parsed(section, NAMES):
-        fields.count += 1
-        if reader is None or reader(fields, name, value):
-            lines.append((name, b"%b: %b\r\n" % (spelled, value)))
+    fields = RequestFields(section)
+    fields.relayed, fields.count = read_into(fields, section, NAMES)
     if fields.codings:
         _settle_framing(fields)
     _settle_connection(fields)
-    fields.relayed = b"".join([line for name, line in lines if name not in fields.nominated])
     return fields
 
 
@@ -110,7 +106,7 @@ def _transfer_encoding(fields, name, value):
 
 
 def _connection(fields, name, value):
-    fields.nominated |= frozenset(members(value))
+    fields.nominated |= options(value)
 
 
 def _te(fields, name, value):

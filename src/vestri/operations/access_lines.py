@@ -11,11 +11,13 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 from math import floor
 
+from vestri.http1.request import USUAL
+
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-#: Words whose escaped form is kept: of the operator, a few for each service and replica, and those of clients that come
-#: again.
+#: Words whose escaped form is kept: of the operator, a few for each service and replica, and addresses of clients.
 KEPT = 4096
-VERSIONS = {11: " HTTP/1.1", 10: " HTTP/1.0"}
+METHODS = {method: method.decode("ascii") for method in USUAL}
+VERSIONS = {11: "HTTP/1.1", 10: "HTTP/1.0"}
 
 _unsafe = re.compile(r"[^!#-\[\]-~]").search
 _ESCAPES = {code: f"\\x{code:02x}" for code in range(256) if _unsafe(chr(code))}
@@ -31,12 +33,6 @@ def escaped(data):
 def _word(text):
     """Text of which there are few, likewise; a dash for none."""
     return escaped(text.encode("utf-8", "surrogatepass")) if text else "-"
-
-
-@lru_cache(KEPT)
-def _method(data):
-    """A method and the space behind it."""
-    return escaped(data) + " "
 
 
 @lru_cache(KEPT)
@@ -86,7 +82,9 @@ class CommonLine:
         second, _ = self._second.at(ended)
         request = "-"
         if head is not None:
-            request = f"{_method(head.method)}{escaped(head.target)}{VERSIONS[head.version]}"
+            request = (
+                f"{METHODS.get(head.method) or escaped(head.method)} {escaped(head.target)} {VERSIONS[head.version]}"
+            )
         return (
             f'{_word(exchange.client_ip)} - - [{second}] "{request}" {exchange.status or "-"} {exchange.bytes_out}'
             f" {_takers(exchange.service, exchange.replica)} {exchange.reason or '-'}"
