@@ -54,10 +54,14 @@ class Second:
         self._began = self._ends = 0.0
 
     def at(self, now):
-        """(text of the second, milliseconds since it began). now: the present, seconds of any steady clock."""
+        """The text of the second. now: the present, seconds of any steady clock."""
         if not self._began <= now < self._ends:
             self._turn(now)
-        return self._text, int((now - self._began) * 1000)
+        return self._text
+
+    def milliseconds(self, now):
+        """Whole ones since the second began that `at` told of last."""
+        return int((now - self._began) * 1000)
 
     def _turn(self, now):
         wall = self._wall()
@@ -79,15 +83,13 @@ class CommonLine:
 
     def __call__(self, exchange):
         head, ended = exchange.head, exchange.ended
-        second, _ = self._second.at(ended)
         request = "-"
         if head is not None:
-            request = (
-                f"{METHODS.get(head.method) or escaped(head.method)} {escaped(head.target)} {VERSIONS[head.version]}"
-            )
+            method = METHODS.get(head.method) or escaped(head.method)
+            request = f"{method} {escaped(head.target)} {VERSIONS[head.version]}"
         return (
-            f'{_word(exchange.client_ip)} - - [{second}] "{request}" {exchange.status or "-"} {exchange.bytes_out}'
-            f" {_takers(exchange.service, exchange.replica)} {exchange.reason or '-'}"
+            f'{_word(exchange.client_ip)} - - [{self._second.at(ended)}] "{request}" {exchange.status or "-"}'
+            f" {exchange.bytes_out} {_takers(exchange.service, exchange.replica)} {exchange.reason or '-'}"
             f" {(ended - exchange.started) * 1000:.1f}\n"
         )
 
@@ -105,9 +107,9 @@ class JsonLine:
         self._second = Second(_iso_time, wall)
 
     def __call__(self, exchange):
-        second, millisecond = self._second.at(exchange.ended)
+        second, ended = self._second, exchange.ended
         return (
-            f'{{"ts":"{second}.{millisecond:03d}Z","request_id":{quoted(exchange.request_id.decode("latin-1"))}'
+            f'{{"ts":"{second.at(ended)}.{second.milliseconds(ended):03d}Z","request_id":{quoted(exchange.request_id.decode("latin-1"))}'
             f',"client_ip":{quoted(exchange.client_ip)},"peer_ip":{quoted(exchange.peer)},{_asked(exchange.head)}'
             f",{_taken(exchange.service, exchange.matcher, exchange.strategy, exchange.replica)}"
             f',"attempts":{exchange.attempts},"status":{exchange.status or "null"}'

@@ -19,7 +19,7 @@ class AccessLog:
 
     def __init__(self, settings, clock):
         self.file = LogFile(settings.path or STANDARD_OUTPUT, clock)
-        self._append, self._line = self.file.append, FORMATS[settings.format]()
+        self._append, self._line = self.file.append, FORMATS[settings.format]().__call__
 
     def finished(self, exchange):
         self._append(self._line(exchange))
